@@ -1,0 +1,1 @@
+"""The loop that moves mail: claim, plan, commit, mirror. Knows ports, never edges."""

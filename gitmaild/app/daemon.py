@@ -1,0 +1,263 @@
+"""The loop."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from gitmaild.app.alarms import Alarms
+from gitmaild.app.filing import Filing
+from gitmaild.app.intake import Halted, Intake, describe
+from gitmaild.app.mirrors import Mirrors
+from gitmaild.app.outboxes import Outboxes
+from gitmaild.app.ports import Repo, Watcher
+from gitmaild.app.roots import Roots
+from gitmaild.model import layout
+from gitmaild.model.clock import Clock
+from gitmaild.model.drop import Hint
+from gitmaild.model.errors import MailError
+from gitmaild.model.registry import Registry
+from gitmaild.model.settings import Settings
+
+log = logging.getLogger("gitmaild.daemon")
+
+# Pages (threads, agents.md) may lag this far behind the mail when passes follow each other without a pause.
+_PAGE_LAG = 0.25
+_LONGEST_WAIT = 300.0
+
+
+class Daemon:
+    """One home's post office. `turn` is one round of the loop; `run` goes on until `stop`."""
+
+    def __init__(
+        self,
+        repo: Repo,
+        intake: Intake,
+        *,
+        mirrors: Mirrors,
+        filing: Filing,
+        roots: Roots,
+        watcher: Watcher,
+        clock: Clock,
+        alarms: Alarms,
+        settings: Settings,
+        registry: Callable[[], Registry],
+        report: Callable[[dict[str, Any]], None],
+        notify: Callable[..., None],
+        upkeep: Callable[[], str],
+        rebuild_asked: Callable[[], bool],
+        watchdog_seconds: float = 0.0,
+        wall: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._repo, self.intake, self.mirrors = repo, intake, mirrors
+        self.filing, self.roots, self._watcher = filing, roots, watcher
+        self._clock, self.alarms, self._settings = clock, alarms, settings
+        self._registry, self._report, self._notify, self._upkeep = registry, report, notify, upkeep
+        self._rebuild_asked, self._watchdog_seconds = rebuild_asked, watchdog_seconds
+        self._wall, self._monotonic = wall, monotonic
+        self._outboxes: Outboxes = intake.outboxes
+        self._stopping = False
+        self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
+        self._failures = 0
+        self._failed_with = ""
+        self._begun = False
+
+    # --- life
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        self._notify("READY=1", "STATUS=ready")
+        while not self._stopping:
+            self.turn(self._watcher.wait(self._patience()))
+        self._notify("STOPPING=1")
+
+    def stop(self) -> None:
+        """Make `run` return after the pass that is under way. Safe in a signal handler."""
+        self._stopping = True
+        self._watcher.wake()
+
+    def begin(self, last_tip: str) -> None:
+        """Recover: find the tip, mend what a dead daemon left, attach the roots, finish their claims.
+
+        `last_tip` is the tip that this home's last daemon knew.
+        """
+        self.intake.seen = self._find_tip(last_tip)
+        for name in self._repo.clear_leftovers(before=self._wall().timestamp() - 3600):
+            log.info("removed-leftover name=%s (a previous daemon died)", name)
+        self.scan()
+
+    def close(self) -> None:
+        self._flush()
+        self.roots.close()
+        self._watcher.close()
+
+    # --- one round
+
+    def turn(self, hints: list[Hint]) -> int:
+        """Look where hints point, scan when it is time, take what is ready; how many commands were answered."""
+        self._feed()
+        self._outboxes.hint(hints)
+        self.filing.hint(hints)
+        vague = any(not hint.directory.endswith(("/outbox", "/read", "/acked")) for hint in hints)
+        if vague or self._monotonic() >= self._next_scan:
+            self.scan()
+        answered = self._take_all() if self._monotonic() >= self._retry_at else 0
+        for root in self.intake.roots.values():
+            root.forget()
+        return answered
+
+    def scan(self) -> None:
+        """The truth behind the hints: registry, roots, desks, outboxes, folders, and what is due for upkeep."""
+        self._next_scan = self._monotonic() + self._settings.scan_seconds
+        try:
+            if self._rebuild_asked():
+                self._rebuild()
+            if not self._begun:
+                self._open_books()
+            self.intake.follow_tip()
+            self.roots.refresh(self._registry())
+            self.roots.look_at_desks()
+            self._watcher.watch([path for root in self.intake.roots.values() for path in root.watched()])
+            self._outboxes.look_everywhere(self.intake.roots.values())
+            self.filing.look_everywhere()
+            for path in self.filing.audit(self.intake.seen):
+                log.info("mended path=%s", path)
+        except (MailError, OSError) as error:
+            self._failed(error)
+        self.alarms.set("polling", self._watcher.polling, self._now())
+        self.alarms.set("clock", self._clock.alarm(), self._now())
+        self.alarms.set("upkeep", self._upkeep(), self._now())
+        self._report(self.state())
+
+    def _take_all(self) -> int:
+        """Pass after pass until nothing is ready."""
+        answered = 0
+        try:
+            while count := self.intake.run(self.filing.wishes(self.intake.seen)):
+                answered += count
+                self._feed()
+                self._flush_if_due()
+                more = self._watcher.wait(0)
+                self._outboxes.hint(more)
+                self.filing.hint(more)
+            self._flush()
+            self._recovered()
+        except (MailError, OSError) as error:
+            self._failed(error)
+        return answered
+
+    def idle_for(self) -> float:
+        """Seconds until something may be ready in some outbox; infinite where nothing waits."""
+        return self._outboxes.next_look() - self._monotonic()
+
+    def state(self) -> dict[str, Any]:
+        """What `gitmaild status` shows of a running daemon."""
+        return {
+            "tip": self.intake.seen,
+            "accepted": self.intake.accepted,
+            "claimed": len(self.intake.claims),
+            "roots": sorted(self.intake.roots),
+            "away": self.roots.away,
+            "alarms": self.alarms.listed(),
+            "watching": self._watcher.polling or "inotify hints and a scan",
+        }
+
+    # --- inside
+
+    def _patience(self) -> float:
+        """How long the loop may wait for hints."""
+        now = self._monotonic()
+        until = min(self._next_scan, max(self._outboxes.next_look(), self._retry_at))
+        if self.mirrors.has_unwritten_pages():
+            until = min(until, self._flush_by)
+        if self._watchdog_seconds:
+            until = min(until, self._fed + self._watchdog_seconds / 2)
+        return max(until - now, 0.0)
+
+    def _feed(self) -> None:
+        """Tell the service manager that the loop goes round: from the loop itself, never from a timer."""
+        if self._watchdog_seconds and self._monotonic() - self._fed >= self._watchdog_seconds / 2:
+            self._fed = self._monotonic()
+            self._notify("WATCHDOG=1", f"STATUS=accepted {self.intake.accepted}, claimed {len(self.intake.claims)}")
+
+    def _flush(self) -> None:
+        self.mirrors.flush()
+        self._flush_by = 0.0
+
+    def _flush_if_due(self) -> None:
+        if not self._flush_by:
+            self._flush_by = self._monotonic() + _PAGE_LAG
+        elif self._monotonic() >= self._flush_by:
+            self._flush()
+
+    def _failed(self, error: Exception) -> None:
+        """The disk or the repository refused: say so, and come back later and later."""
+        key, text = describe(error) if isinstance(error, OSError) else (getattr(error, "code", "error"), str(error))
+        if self.alarms.raise_(key, text, self._now()):
+            log.error("%s: %s", key, text)
+        self._failed_with = key
+        self._failures += 1
+        self._retry_at = self._monotonic() + min(2.0 ** (self._failures - 1), _LONGEST_WAIT)
+
+    def _recovered(self) -> None:
+        if self._failures:
+            log.info("recovered after=%d", self._failures)
+            self.alarms.clear(self._failed_with)
+            self._failures, self._retry_at = 0, 0.0
+
+    def _rebuild(self) -> None:
+        """Make every mirror and index from nothing but the tip, which is the truth even where it was rewritten."""
+        log.info("rebuild tip=%s", self._repo.tip()[:12])
+        self.alarms.clear(Halted.code)
+        self.mirrors.forget()
+        self.roots.close()
+        self.intake.accept_tip()
+        self._open_books()
+
+    def _open_books(self) -> None:
+        """What must be known before the first root is attached; nothing of it where the history was rewritten."""
+        tip = self._repo.tip()
+        if not self._repo.is_ancestor(self.intake.seen, tip):
+            self.intake.follow_tip()
+        self.intake.accept_tip()
+        self._remember_the_past()
+        self.mirrors.threads.catch_up(self.intake.seen)
+        self._begun = True
+
+    def _find_tip(self, last: str) -> str:
+        """The tip to begin with. A ref that is broken or gone is not a new mailbox: it is put back to the last one known."""
+        try:
+            tip = self._repo.tip()
+        except MailError as error:
+            if not self._repo.has(last):
+                raise
+            log.error("restored-tip oid=%s because=%s", last[:12], error)
+            self.alarms.raise_("restored-tip", f"{error}; put back to {last[:12]}", self._now())
+            self._repo.set_tip(last)
+            return last
+        if not tip and self._repo.has(last):
+            self.alarms.raise_("restored-tip", f"main was gone; put back to {last[:12]}", self._now())
+            self._repo.set_tip(last)
+        return last or tip
+
+    def _remember_the_past(self) -> None:
+        """The newest time and the ids of today, so that neither is used twice."""
+        if self.intake.seen:
+            self._clock.last = max(self._clock.last, self._repo.accepted_at(self.intake.seen))
+        today = self._now().strftime("%Y%m%d")
+        tree = self._repo.tree(self.intake.seen)
+        for project in tree.names(""):
+            day = f"{layout.messages(project[:-1])}/{today[:4]}/{today[4:6]}/{today[6:]}"
+            for hour in tree.names(day):
+                self.intake.taken |= {name[4:-3] for name in _names_below(tree, f"{day}/{hour[:-1]}")}
+
+    def _now(self) -> datetime:
+        return max(self._clock.last, datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def _names_below(tree: Any, hour: str) -> list[str]:
+    found: list[str] = []
+    for name in tree.names(hour):
+        found += tree.names(f"{hour}/{name[:-1]}") if name.endswith("/") else [name]
+    return found

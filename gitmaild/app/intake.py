@@ -1,0 +1,366 @@
+"""One pass: claim, parse, plan, commit, mirror, let go.
+
+The crash states (docs/INTERNALS.md): a file is *dropped* in an outbox, *claimed* in `.claimed/` under its command id,
+*accepted* once a commit says that id, *done* once its claim is gone. A claim is let go only after the mirrors show its
+answer, so whatever is cut short is found again by its claim.
+"""
+
+import errno
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from gitmaild.app.alarms import Alarms
+from gitmaild.app.mirrors import Mirrors
+from gitmaild.app.outboxes import Outboxes
+from gitmaild.app.ports import Batch, DeskRoot, Repo
+from gitmaild.model import drop
+from gitmaild.model.changeset import Changeset
+from gitmaild.model.clock import Clock
+from gitmaild.model.commands import Attachment, Command, Envelope, File, Found, Send
+from gitmaild.model.drop import Claim, Dropped
+from gitmaild.model.errors import MailError, Refusal, Refused, Verdict
+from gitmaild.model.ids import mint, stamp
+from gitmaild.model.names import OVERSEER
+from gitmaild.model.settings import Settings
+from gitmaild.rules import render
+from gitmaild.rules.mailbox import Mailbox
+from gitmaild.rules.parse import parse
+from gitmaild.rules.plan import plan, refusal_note
+
+log = logging.getLogger("gitmaild.intake")
+
+# A file that has broken the daemon this often is set aside.
+TRIES = 3
+# How often a pass is planned anew because somebody else moved the tip.
+_RETRIES = 20
+
+
+class Halted(MailError):
+    """The mailbox's history was rewritten; nothing is accepted until a person has looked."""
+
+    code = "history-rewritten"
+
+
+@dataclass(slots=True)
+class Work:
+    """One claim on its way through a pass."""
+
+    claim: Claim
+    dropped: Dropped | None = None
+    command: Command | None = None
+    refusal: Refusal | None = None
+    landed: bool = False
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A message that its agent moved to `read/` or `acked/`: a command without a drop."""
+
+    project: str
+    agent: str
+    folder: str
+    message_id: str
+
+
+class Intake:
+    def __init__(
+        self,
+        repo: Repo,
+        mirrors: Mirrors,
+        outboxes: Outboxes,
+        *,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        settings: Settings,
+        alarms: Alarms,
+        remember_tip: Callable[[str], None],
+    ) -> None:
+        self._repo, self._mirrors, self.outboxes = repo, mirrors, outboxes
+        self._clock, self._entropy, self._settings, self._alarms = clock, entropy, settings, alarms
+        self._remember_tip = remember_tip
+        self.roots: dict[str, DeskRoot] = {}
+        self.seen = ""  # the tip that the mirrors show
+        self.taken: set[str] = set()  # ids in use today, without their prefix
+        self.claims: dict[str, Claim] = {}  # claimed and not yet answered
+        self.tries: dict[str, int] = {}
+        self.accepted = 0
+
+    # --- the pass
+
+    def run(self, wishes: Iterable[Wish] = ()) -> int:
+        """Take what is ready, and answer it; how many commands were answered.
+
+        Raises OSError or `MailError` where the disk or the repository refuses: claims stay, and the next pass takes them
+        again.
+        """
+        wishes = list(wishes)
+        self._claim()
+        works = [Work(claim) for claim in list(self.claims.values())[: self._settings.batch_files]]
+        if not works and not wishes:
+            return 0
+        for work in works:
+            self._read(work)
+        for _ in range(_RETRIES):
+            self.follow_tip()
+            try:
+                batch = self._plan(works, wishes)
+                batch.land()
+                break
+            except MailError as error:
+                self._repo.discard()
+                if error.verdict is not Verdict.TEMPORARY:
+                    raise
+            except OSError:
+                self._repo.discard()
+                raise
+        else:
+            raise Halted(f"main moved {_RETRIES} times while one pass was planned; another program writes the mailbox")
+        if batch.landed:
+            self.seen = batch.landed[-1].oid
+            self._remember_tip(self.seen)
+            self._mirrors.apply(batch.landed, batch.tree)
+        for work in works:
+            try:
+                self._let_go(work)
+            except (MailError, OSError) as error:
+                self._mirrors.lose(work.claim.root, error)
+        self.accepted += len(batch.landed)
+        return sum(work.landed or work.gone for work in works) + len(wishes)
+
+    def found(self, project: str) -> None:
+        """Open a project in the mailbox, where it is not open yet."""
+        self.follow_tip()
+        if Mailbox(self._repo.tree(self.seen), project).exists():
+            return
+        batch = self._repo.batch(self.seen)
+        command = Found(self._envelope(project, OVERSEER))
+        change = plan(command, Mailbox(batch.tree, project), self._clock.now(), self._settings)
+        assert isinstance(change, Changeset)
+        batch.add(change)
+        batch.land()
+        self.seen = batch.landed[-1].oid
+        self._remember_tip(self.seen)
+        self._mirrors.apply(batch.landed, batch.tree)
+
+    def follow_tip(self) -> None:
+        """Notice commits that somebody else made: show them where they follow ours, refuse to write where they do not."""
+        tip = self._repo.tip()
+        if tip == self.seen:
+            self._alarms.clear(Halted.code)
+            return
+        if not self._repo.is_ancestor(self.seen, tip):
+            raise Halted(
+                f"history rewritten: main is at {tip[:12] or 'nothing'}, which does not descend from {self.seen[:12]}; "
+                "put it back with git update-ref, or accept it with gitmaild rebuild"
+            )
+        log.info("foreign-commits old=%s new=%s", self.seen[:12], tip[:12])
+        commits = list(self._repo.commits(self.seen, tip))
+        self._mirrors.apply(commits, self._repo.tree(tip))
+        self.seen = tip
+        self._remember_tip(tip)
+
+    def accept_tip(self) -> None:
+        """Take whatever main leads to as the truth, also where it does not follow what was seen."""
+        self.seen = self._repo.tip()
+        self._remember_tip(self.seen)
+
+    # --- its steps
+
+    def _claim(self) -> None:
+        """Give every file that is ready an id, by one rename each."""
+        room = self._settings.batch_files - len(self.claims)
+        if room <= 0:
+            return
+        for root, agent, waiting in self.outboxes.take(self.roots, room):
+            if root.key not in self.roots:
+                continue  # lost a moment ago
+            command_id = mint(self._clock.now(), self._entropy, self.taken)
+            claim = drop.claim(root.key, agent, command_id, waiting.name)
+            try:
+                claimed = root.claim(claim, waiting.name)
+            except (MailError, OSError) as error:
+                self._mirrors.lose(root.key, error)
+                continue
+            if claimed:
+                self.taken.add(command_id[4:])
+                self.claims[claim.id] = claim
+
+    def _read(self, work: Work) -> None:
+        """Bytes to command or refusal; whatever is wrong with a file stays with that file."""
+        claim, root = work.claim, self.roots.get(work.claim.root)
+        if root is None:
+            work.gone = True
+            return
+        envelope = self._envelope(root.project, claim.agent, claim)
+        try:
+            work.dropped = root.take(claim, self._settings.message_limit)
+            envelope = replace(envelope, sha256=sha256(work.dropped.data).hexdigest())
+            parsed = parse(work.dropped.data, envelope, self._settings, fenced=not claim.name.endswith(".yaml"))
+            if isinstance(parsed, Refusal):
+                work.refusal = parsed
+            elif isinstance(parsed, Send) and parsed.attachments:
+                work.command = replace(parsed, files=self._attachments(root, claim.agent, parsed.attachments))
+            else:
+                work.command = parsed
+        except Refused as refused:
+            work.refusal = refused.refusal
+        except FileNotFoundError:
+            work.gone = True
+        except (MailError, OSError) as error:
+            work.gone = True
+            self._mirrors.lose(claim.root, error)
+        except Exception:  # noqa: BLE001 - a bug must cost one file, not the post office
+            self._broke(work)
+
+    def _plan(self, works: list[Work], wishes: list[Wish]) -> Batch:
+        """Every command planned on its predecessor's result, in one batch."""
+        batch = self._repo.batch(self.seen)
+        mailboxes: dict[str, Mailbox] = {}
+
+        def mailbox(project: str) -> Mailbox:
+            return mailboxes.setdefault(project, Mailbox(batch.tree, project))
+
+        for work in works:
+            work.landed = False
+            root = self.roots.get(work.claim.root)
+            if root is None or work.gone or batch.size > self._settings.batch_bytes:
+                continue
+            try:
+                self._plan_one(work, batch, mailbox(root.project))
+            except (OSError, MailError):
+                raise
+            except Exception:  # noqa: BLE001 - as in _read
+                # Half a plan may stand in the batch: all are planned again, without this one.
+                self._broke(work)
+                self._repo.discard()
+                return self._plan(works, wishes)
+        for wish in wishes:
+            envelope = self._envelope(wish.project, wish.agent)
+            planned = plan(
+                File(envelope, wish.folder, (wish.message_id,)), mailbox(wish.project), self._clock.now(), self._settings
+            )
+            if isinstance(planned, Changeset) and planned.puts:
+                batch.add(planned)
+        return batch
+
+    def _plan_one(self, work: Work, batch: Batch, mailbox: Mailbox) -> None:
+        now = self._clock.now()
+        refusal = work.refusal
+        if refusal is None and work.command is not None:
+            planned = plan(work.command, mailbox, now, self._settings)
+            if isinstance(planned, Changeset):
+                batch.add(planned)
+                work.landed = True
+                return
+            refusal = work.refusal = planned
+        if refusal is not None:
+            envelope = self._envelope(mailbox.project, work.claim.agent, work.claim)
+            note = refusal_note(refusal, envelope, _shown(work.claim), mailbox, now)
+            if note is not None:
+                batch.add(note)
+            work.landed = True
+
+    def _let_go(self, work: Work) -> None:
+        """Answered: a refused file to `rejected/`, an accepted one away."""
+        claim, root = work.claim, self.roots.get(work.claim.root)
+        if not work.landed and not work.gone:
+            return
+        if root is not None and not work.gone:
+            if work.refusal is not None:
+                root.reject(claim, render.why(work.refusal, file=_shown(claim), at=stamp(self._clock.last)))
+            elif not root.done(claim, work.dropped):
+                root.reject(claim, render.why(_changed(), file=_shown(claim), at=stamp(self._clock.last)))
+            if isinstance(work.command, Send) and work.refusal is None:
+                for name in work.command.attachments:
+                    root.attachment_done(claim.agent, name)
+        self.claims.pop(claim.id, None)
+        self.tries.pop(claim.id, None)
+
+    def settle(self, accepted: dict[str, str]) -> None:
+        """Finish claims that the mailbox has already: `accepted` maps command ids to their commits' `Command` kinds."""
+        for claim in list(self.claims.values()):
+            if claim.id in accepted and (root := self.roots.get(claim.root)):
+                if accepted[claim.id] == "refuse":
+                    work = Work(claim)
+                    self._read(work)
+                    refusal = work.refusal or self._replanned(work, root.project)
+                    root.reject(claim, render.why(refusal, file=_shown(claim), at=stamp(self._clock.last)))
+                else:
+                    root.done(claim, None)
+                del self.claims[claim.id]
+
+    def _replanned(self, work: Work, project: str) -> Refusal:
+        """Why a refused command was refused, planned once more; the note in its sender's inbox has the words of the day."""
+        if work.command is not None:
+            again = plan(work.command, Mailbox(self._repo.tree(self.seen), project), self._clock.now(), self._settings)
+            if isinstance(again, Refusal):
+                return again
+        return Refusal("refused", "the note from Postmaster in your inbox has the reason", "mend it and drop it again")
+
+    def _broke(self, work: Work) -> None:
+        """A file on which our own code failed: tried again, and after the third time set aside for a person to see."""
+        claim = work.claim
+        self.tries[claim.id] = self.tries.get(claim.id, 0) + 1
+        log.exception("bug claim=%s try=%d", claim.file, self.tries[claim.id])
+        if self.tries[claim.id] >= TRIES:
+            work.command, work.refusal = None, quarantined()
+        else:
+            work.gone, work.command = False, None
+
+    def _attachments(self, root: DeskRoot, agent: str, names: tuple[str, ...]) -> tuple[Attachment, ...]:
+        found = []
+        for name in names:
+            data = root.attachment(agent, name, self._settings.attachment_limit)
+            found.append(Attachment(name, sha256(data).hexdigest(), data))
+        return tuple(found)
+
+    def _envelope(self, project: str, agent: str, claim: Claim | None = None) -> Envelope:
+        if claim is not None:
+            return Envelope(claim.id, project, agent, drop=claim.stem)
+        command_id = mint(self._clock.now(), self._entropy, self.taken)
+        self.taken.add(command_id[4:])
+        return Envelope(command_id, project, agent)
+
+    @property
+    def now(self) -> datetime:
+        return self._clock.last
+
+
+def quarantined() -> Refusal:
+    return Refusal(
+        "quarantined",
+        f"this file broke the post office {TRIES} times and was set aside",
+        "send its words in a fresh file; the log has the error",
+    )
+
+
+def _changed() -> Refusal:
+    return Refusal(
+        "changed-after-taken",
+        "the file changed after it was taken; what was taken has been accepted",
+        "write to a name that starts with a dot, then rename it; drop the rest as another message",
+    )
+
+
+def _shown(claim: Claim) -> str:
+    """A file's name as a person can read it, whatever bytes it was made of."""
+    return "".join(c if c.isprintable() else "?" for c in claim.name)
+
+
+def describe(error: OSError) -> tuple[str, str]:
+    """(alarm, text) for a disk that refuses."""
+    texts = {
+        errno.ENOSPC: ("disk-full", "no space, or no free inodes"),
+        errno.EDQUOT: ("disk-full", "the quota is used up"),
+        errno.EROFS: ("read-only", "the file system is read-only"),
+        errno.EIO: ("disk-error", "the disk reports an input/output error"),
+        errno.EMFILE: ("too-many-files", "too many open files"),
+        errno.ENFILE: ("too-many-files", "too many open files on this machine"),
+    }
+    key, text = texts.get(error.errno or 0, ("disk-refuses", error.strerror or str(error)))
+    where = f" ({error.filename!r})" if error.filename else ""
+    return key, f"{text}{where}; mail waits and is tried again"

@@ -1,0 +1,201 @@
+"""One mirror: what one desk root shows of the mailbox, and how it is made to show it."""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gitmaild.app.ports import DeskRoot
+from gitmaild.model import layout
+from gitmaild.model.ids import hex_of, parse_stamp
+from gitmaild.model.layout import FOLDERS, Copy
+from gitmaild.model.message import Message
+from gitmaild.model.settings import Settings
+from gitmaild.rules.mailbox import Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A file for somebody's `sent/`."""
+
+    agent: str
+    drop: str
+    digits: str  # the first eight of its command id
+    data: bytes
+    at: datetime
+
+
+class Mirror:
+    """Writes desks. What it wrote it remembers, so that no directory is listed for every message."""
+
+    def __init__(self, root: DeskRoot, settings: Settings) -> None:
+        self.root, self._settings = root, settings
+        self.project = root.project
+        self.desks = set(root.desks())
+        self._sent: dict[str, OrderedDict[str, str]] = {}
+        self._filed: dict[tuple[str, str], set[str]] = {}
+        self._pages: OrderedDict[str, None] = OrderedDict()
+
+    # --- one thing shown
+
+    def copy(self, place: Copy, came_from: str, data: bytes) -> None:
+        """Show a recipient's copy, which was in the folder `came_from` until now ('' for none)."""
+        desk = f"agents/{place.agent}"
+        target = f"{desk}/{place.folder}/{place.name}"
+        if not (came_from and self.root.move(f"{desk}/{came_from}/{place.name}", target)):
+            self.root.put(target, data, mtime_ns=created(place.name))
+        if place.folder != "inbox":
+            self._note_filed(place.agent, place.folder, place.name)
+
+    def agent(self, name: str) -> None:
+        """Complete the desk of an agent that has registered, where it has one here."""
+        if name not in self.desks and self.root.has_desk(name):
+            self.desks.add(name)
+        if name in self.desks:
+            self.root.make_desk(name)
+
+    def answer(self, answer: Answer) -> None:
+        if answer.agent not in self.desks:
+            return
+        sent = self._answers(answer.agent)
+        name = f"{answer.drop}.{answer.digits}.md"
+        self.root.put(f"agents/{answer.agent}/sent/{name}", answer.data, mtime_ns=_nanoseconds(answer.at))
+        sent[answer.digits] = name
+        while len(sent) > self._settings.mirror_newest:
+            _, oldest = sent.popitem(last=False)
+            self.root.remove(f"agents/{answer.agent}/sent/{oldest}")
+
+    def refresh(self, message: Message, data: bytes) -> None:
+        """Bring the sender's answer to the state that the copies have now, where it is still shown."""
+        if message.sender in self.desks and (name := self._answers(message.sender).get(hex_of(message.id)[:8])):
+            self.root.put(f"agents/{message.sender}/sent/{name}", data, mtime_ns=_nanoseconds(message.created))
+
+    def page(self, page: str, data: bytes, newest: str) -> None:
+        """Show a thread whose newest message is of `newest`; the threads that were still longest make room."""
+        if not self._pages:
+            found = sorted((mtime, name[:-3]) for name, _, mtime in self.root.entries("threads") if name[0] != ".")
+            self._pages = OrderedDict((name, None) for _, name in found)
+        self.root.put(f"threads/{page}.md", data, mtime_ns=_nanoseconds(parse_stamp(newest)))
+        self._pages[page] = None
+        self._pages.move_to_end(page)
+        while len(self._pages) > self._settings.mirror_threads:
+            oldest, _ = self._pages.popitem(last=False)
+            self.root.remove(f"threads/{oldest}.md")
+
+    def keep_pages(self, pages: Collection[str]) -> None:
+        """Remove every other thread's page."""
+        for name, _, _ in list(self.root.entries("threads")):
+            if name.removesuffix(".md") not in pages:
+                self.root.remove(f"threads/{name}")
+        self._pages.clear()
+
+    def filed(self, agent: str, folder: str) -> set[str]:
+        """The messages that lie in `read/` or `acked/` and that the tree has there too."""
+        return self._filed.setdefault((agent, folder), set())
+
+    # --- compared with the mailbox
+
+    def missing(self, agent: str, mailbox: Mailbox) -> set[str]:
+        """Messages of the tree that lie in none of a desk's folders, and should."""
+        present = {name for folder in FOLDERS for name in self.root.names(f"agents/{agent}/{folder}")}
+        return {name for folder in FOLDERS for name in self._expected(agent, folder, mailbox) if name not in present}
+
+    def reconcile(self, agent: str, mailbox: Mailbox, *, spare: Collection[str] = ()) -> list[str]:
+        """Compare a desk's three folders with the tree and mend them; what had to be mended. `spare` is left missing."""
+        mended: list[str] = []
+        for folder in FOLDERS:
+            desk = f"agents/{agent}/{folder}"
+            expected = self._expected(agent, folder, mailbox)
+            if folder != "inbox":
+                self._filed[agent, folder] = set(expected)
+            present = {name: mtime for name, _, mtime in self.root.entries(desk)}
+            mended += [f"{desk}/{n}" for n in present.keys() - expected.keys() if self._unwanted(agent, folder, n, mailbox)]
+            for name, path in expected.items():
+                if present.get(name) == created(name):
+                    continue
+                if name not in present and (name in spare or self._lies_higher(agent, folder, name)):
+                    continue
+                if self.mend(f"{desk}/{name}", mailbox.tree.read(path) or b""):
+                    mended.append(f"{desk}/{name}")
+        return mended
+
+    def ensure(self, agent: str, name: str, mailbox: Mailbox) -> None:
+        """Make one message lie where the tree has it, unless its agent has just filed it further."""
+        held = mailbox.held(agent, name)
+        for folder in FOLDERS:
+            if held is None or FOLDERS.index(folder) < FOLDERS.index(held.folder):
+                self.root.remove(f"agents/{agent}/{folder}/{name}")
+        if held is None or self._lies_higher(agent, held.folder, name):
+            return
+        if held.folder != "inbox":
+            self._note_filed(agent, held.folder, name)
+            if name not in self.filed(agent, held.folder):
+                return
+        self.mend(f"agents/{agent}/{held.folder}/{name}", mailbox.tree.read(held.path) or b"")
+
+    def mend(self, path: str, data: bytes) -> bool:
+        """Make a message's file hold `data`; bytes that somebody else wrote there are kept as `.orig`. False: it did."""
+        at = created(path.rpartition("/")[2])
+        found = self.root.read(path, limit=1 << 26)
+        if found == data:
+            self.root.touch(path, at)
+            return False
+        if found is not None:
+            self.root.move(path, f"{path}.orig")
+        self.root.put(path, data, mtime_ns=at)
+        return True
+
+    def _unwanted(self, agent: str, folder: str, name: str, mailbox: Mailbox) -> bool:
+        """Remove a message that should not lie in this folder; True where it was removed.
+
+        Lower than the tree has it, or older than what is shown. Higher is a wish that filing has not seen yet.
+        """
+        path = f"agents/{agent}/{folder}/{name}"
+        if layout.parse_file_name(name) is None:
+            return False
+        held = mailbox.held(agent, name)
+        if held is None:
+            # Named like a message, and the mailbox has none: not ours to show, not ours to destroy.
+            return self.root.move(path, f"{path}.orig")
+        if FOLDERS.index(held.folder) < FOLDERS.index(folder):
+            return False
+        self.root.remove(path)
+        return True
+
+    def _expected(self, agent: str, folder: str, mailbox: Mailbox) -> dict[str, str]:
+        """What a desk's folder should show: file names to tree paths."""
+        expected = dict(mailbox.files(agent, folder))
+        if folder != "inbox":
+            expected = dict(sorted(expected.items())[-self._settings.mirror_newest :])
+        return expected
+
+    def _note_filed(self, agent: str, folder: str, name: str) -> None:
+        for other in FOLDERS[1:]:
+            self.filed(agent, other).discard(name)
+        filed = self.filed(agent, folder)
+        filed.add(name)
+        while len(filed) > self._settings.mirror_newest:
+            oldest = min(filed)
+            filed.discard(oldest)
+            self.root.remove(f"agents/{agent}/{folder}/{oldest}")
+
+    def _lies_higher(self, agent: str, folder: str, name: str) -> bool:
+        higher = FOLDERS[FOLDERS.index(folder) + 1 :]
+        return any(self.root.exists(f"agents/{agent}/{f}/{name}") for f in higher)
+
+    def _answers(self, agent: str) -> OrderedDict[str, str]:
+        """The answers in `sent/`, oldest first: eight hex digits of the command id to the file's name."""
+        if agent not in self._sent:
+            found = sorted((mtime, name) for name, _, mtime in self.root.entries(f"agents/{agent}/sent"))
+            named = [(name.rsplit(".", 2)[-2], name) for _, name in found if name.count(".") >= 2 and name[0] != "."]
+            self._sent[agent] = OrderedDict(named)
+        return self._sent[agent]
+
+
+def created(name: str) -> int:
+    """The time in a message's file name, in nanoseconds: the mtime of its mirrored copies, so that stat tells an edit."""
+    return _nanoseconds(datetime.strptime(name[:23], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC))
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return (int(moment.timestamp()) * 1_000_000 + moment.microsecond) * 1_000

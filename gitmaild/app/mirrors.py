@@ -1,0 +1,286 @@
+"""All mirrors of a home, as a fold over commits.
+
+`apply` keeps the attached roots up as commits land; `catch_up` brings one root from its own checkpoint to the tip, by
+replaying what the commits since touched or from nothing but the tip. All ways end in the same files, which is what the suite
+checks.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gitmaild.app.mirror import Answer, Mirror
+from gitmaild.app.ports import BatchTree, DeskRoot, Repo
+from gitmaild.app.threads import Threads, parsed
+from gitmaild.model import layout
+from gitmaild.model.changeset import Landed, parse_commit_message
+from gitmaild.model.errors import MailError
+from gitmaild.model.ids import hex_of, parse_stamp
+from gitmaild.model.layout import Copy, ProfilePath
+from gitmaild.model.message import Message
+from gitmaild.model.names import POSTMASTER
+from gitmaild.model.settings import Settings
+from gitmaild.rules import pages
+from gitmaild.rules.mailbox import Mailbox
+
+
+@dataclass(slots=True)
+class Change:
+    """What a batch of commits means to the desks of one project."""
+
+    copies: list[tuple[Copy, str, str]] = field(default_factory=list)  # where to, the folder it came from, blob id
+    removed: list[str] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    refreshed: dict[str, tuple[Message, bytes]] = field(default_factory=dict)
+
+
+class Mirrors:
+    def __init__(self, repo: Repo, threads: Threads, settings: Settings, protocol: bytes) -> None:
+        self._repo, self.threads, self._settings, self._protocol = repo, threads, settings, protocol
+        self.attached: dict[str, Mirror] = {}
+        self._crowds: set[str] = set()  # projects whose agents.md is not written yet
+        self._tip = ""
+        self._doubted = False
+        self._remade: set[str] = set()
+        # Called with (root key, error) for a root that refused; the owner of the roots replaces it.
+        self.lose: Callable[[str, Exception], None] = lambda key, error: self.detach(key)
+
+    # --- roots
+
+    def attach(self, root: DeskRoot, tip: str) -> None:
+        """Begin to mirror a root, and bring it to `tip`."""
+        root.put(".gitignore", b"*\n", mode=0o644)
+        root.put("README.md", self._protocol.replace(b"{project}", root.project.encode()), mode=0o644)
+        mirror = self.attached[root.key] = Mirror(root, self._settings)
+        self.catch_up(mirror, tip)
+
+    def detach(self, key: str) -> None:
+        self.attached.pop(key, None)
+
+    def welcome(self, mirror: Mirror, desks: set[str], tip: str) -> None:
+        """Show desks that were made since the root was last looked at; forget those that are gone."""
+        new, mirror.desks = desks - mirror.desks, desks
+        mailbox = Mailbox(self._repo.tree(tip), mirror.project)
+        self._fill_desks(mirror, mailbox, new, tip)
+
+    def forget(self) -> None:
+        """Drop everything derived: the next `attach` of each root makes it from nothing, whatever its checkpoint says."""
+        self._doubted = True
+        self._remade.clear()
+        self.threads.forget()
+
+    # --- the fold, as commits land
+
+    def apply(self, landed: Sequence[Landed], tree: BatchTree) -> None:
+        """Show what these commits did: first the mail, then the answers. Pages wait for `flush`.
+
+        A root that refuses is lost to `lose`, and the others get theirs: it catches up from its checkpoint when it is back.
+        """
+        changes: dict[str, Change] = {}
+        for commit in landed:
+            self._digest(commit, tree, changes)
+        for project, change in changes.items():
+            _digest_filed(project, change, tree)
+        for mirror in list(self.attached.values()):
+            if mirror.project in changes:
+                self._guarded(mirror, lambda m: _show(m, changes[m.project], tree))
+        if landed:
+            self._tip = landed[-1].oid
+
+    def has_unwritten_pages(self) -> bool:
+        return bool(self.threads.changed or self._crowds)
+
+    def flush(self) -> None:
+        """Write the pages that changed, and say in every root how far it has come."""
+        for project, page in self.threads.changed:
+            if rendered := self.threads.page(project, page):
+                self._everywhere(project, lambda m, p=page, r=rendered: m.page(p, *r))  # type: ignore[misc]
+        for project in self._crowds:
+            data = _agents_page(Mailbox(self._repo.tree(self._tip), project))
+            self._everywhere(project, lambda m, d=data: m.root.put("agents.md", d, mode=0o644))  # type: ignore[misc]
+        self.threads.changed.clear()
+        self._crowds.clear()
+        if self._tip:
+            self.threads.set_checkpoint(self._tip)
+            for mirror in list(self.attached.values()):
+                self._guarded(mirror, lambda m: m.root.set_checkpoint(self._tip))
+
+    def _everywhere(self, project: str, act: Callable[[Mirror], None]) -> None:
+        for mirror in [m for m in self.attached.values() if m.project == project]:
+            self._guarded(mirror, act)
+
+    def _guarded(self, mirror: Mirror, act: Callable[[Mirror], None]) -> None:
+        try:
+            act(mirror)
+        except (MailError, OSError) as error:
+            self.lose(mirror.root.key, error)
+
+    def _digest(self, commit: Landed, tree: BatchTree, changes: dict[str, Change]) -> None:
+        """What one commit means to desks, found once for all roots."""
+        dropped = {(c.project, c.agent, c.name): c.folder for path in commit.drops if (c := _copy_at(path))}
+        mail: list[Message] = []
+        inboxes: list[str] = []
+        for path, oid in commit.puts:
+            place = layout.recognise(path)
+            if place is None:
+                continue
+            change = changes.setdefault(place.project, Change())
+            if isinstance(place, Copy):
+                came_from = dropped.pop((place.project, place.agent, place.name), "")
+                change.copies.append((place, came_from, oid))
+                if place.name.split("_", 3)[2] != POSTMASTER:
+                    inboxes.append(place.agent)
+            elif isinstance(place, ProfilePath):
+                change.agents.append(place.agent)
+                self._crowds.add(place.project)
+            elif message := parsed(tree.blob(oid)):
+                mail.append(message)
+                if message.sender != POSTMASTER:
+                    self.threads.add(place.project, message, oid)
+        for (project, agent, name), folder in dropped.items():
+            changes.setdefault(project, Change()).removed.append(f"agents/{agent}/{folder}/{name}")
+        if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail, inboxes)):
+            change = changes.setdefault(commit.trailers.get("Project", ""), Change())
+            change.answers.append(_answer_of(commit.trailers, data))
+
+    # --- from a checkpoint, or from nothing
+
+    def catch_up(self, mirror: Mirror, tip: str) -> None:
+        """Bring one root to the tip."""
+        self._tip = self._tip or tip
+        doubted = self._doubted and mirror.root.key not in self._remade
+        old = "" if doubted else mirror.root.checkpoint()
+        if old == tip or not tip:
+            return
+        if old and self._repo.is_ancestor(old, tip):
+            self._replay(mirror, old, tip)
+        else:
+            self._rebuild(mirror, tip)
+        mirror.root.set_checkpoint(tip)
+        self._remade.add(mirror.root.key)
+
+    def _replay(self, mirror: Mirror, old: str, tip: str) -> None:
+        """Show the present state of everything that the commits since `old` touched."""
+        mailbox = Mailbox(self._repo.tree(tip), mirror.project)
+        commits = list(self._repo.commits(old, tip))
+        paths = [path for commit in commits for path in (*commit.drops, *(path for path, _ in commit.puts))]
+        places = [place for path in paths if (place := layout.recognise(path)) and place.project == mirror.project]
+        for place in places:
+            if isinstance(place, ProfilePath):
+                mirror.agent(place.agent)
+        touched = dict.fromkeys((p.agent, p.name) for p in places if isinstance(p, Copy) and p.agent in mirror.desks)
+        answers = [c for c in commits if is_answered(c.trailers) and c.trailers.get("Project") == mirror.project]
+        for agent, name in touched:
+            mirror.ensure(agent, name, mailbox)
+        for commit in answers:
+            self._answer_again(mirror, commit.trailers, commit.answer, mailbox)
+        for agent, name in touched:
+            held = mailbox.held(agent, name)
+            if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path) or b"")):
+                mirror.refresh(message, _sent_page(message, mailbox))
+        newest = self.threads.newest(mirror.project)
+        self._put_pages(mirror, [page for page in newest if (mirror.project, page) in self.threads.changed])
+        mirror.root.put("agents.md", _agents_page(mailbox), mode=0o644)
+
+    def _rebuild(self, mirror: Mirror, tip: str) -> None:
+        """Make a root from nothing but the tip; what is there and right stays untouched."""
+        mailbox = Mailbox(self._repo.tree(tip), mirror.project)
+        mirror.desks = set(mirror.root.desks())
+        self._fill_desks(mirror, mailbox, mirror.desks, tip)
+        newest = self.threads.newest(mirror.project)
+        mirror.keep_pages(newest)
+        self._put_pages(mirror, newest)
+        mirror.root.put("agents.md", _agents_page(mailbox), mode=0o644)
+
+    def _fill_desks(self, mirror: Mirror, mailbox: Mailbox, desks: Iterable[str], tip: str) -> None:
+        known = {agent for agent in desks if mailbox.profile(agent)}
+        for agent in sorted(known):
+            mirror.root.make_desk(agent)
+            mirror.reconcile(agent, mailbox)
+        if known:
+            self._put_answers(mirror, mailbox, known, tip)
+
+    def _put_answers(self, mirror: Mirror, mailbox: Mailbox, desks: Iterable[str], tip: str) -> None:
+        """The newest answers of these desks, found by walking the commits back from the tip."""
+        wanted = dict.fromkeys(desks, self._settings.mirror_newest)
+        answers: list[tuple[dict[str, str], str]] = []
+        for _, text, _ in self._repo.newest_first(tip):
+            if not wanted:
+                break
+            trailers, answer = parse_commit_message(text)
+            agent = trailers.get("From", "")
+            if agent in wanted and is_answered(trailers) and trailers.get("Project") == mirror.project:
+                answers.append((trailers, answer))
+                wanted[agent] -= 1
+                if not wanted[agent]:
+                    del wanted[agent]
+        for trailers, answer in reversed(answers):
+            self._answer_again(mirror, trailers, answer, mailbox)
+
+    def _answer_again(self, mirror: Mirror, trailers: dict[str, str], answer: str, mailbox: Mailbox) -> None:
+        data = pages.answer(answer) if answer else b""
+        if not data and (message := mailbox.message(trailers.get("Message-Id", ""))):
+            data = _sent_page(message, mailbox)
+        if data:
+            mirror.answer(_answer_of(trailers, data))
+
+    def _put_pages(self, mirror: Mirror, newest_first: list[str]) -> None:
+        for page in reversed(newest_first):
+            if rendered := self.threads.page(mirror.project, page):
+                mirror.page(page, *rendered)
+
+
+def is_answered(trailers: dict[str, str]) -> bool:
+    """True for the commit of a dropped file that went to `sent/`: not for a move, a refusal, or a foreign commit."""
+    kind = trailers.get("Command", "").partition(" ")[0]
+    return bool(kind) and kind != "refuse" and "Drop" in trailers and "Accepted" in trailers and "From" in trailers
+
+
+def _fresh_answer(commit: Landed, mail: list[Message], inboxes: list[str]) -> bytes:
+    """The answer to a command that has just landed: all its copies lie in inboxes."""
+    if commit.answer:
+        return pages.answer(commit.answer)
+    bounced = next((pages.bounced(note) for note in mail if note.sender == POSTMASTER), ())
+    own = next((message for message in mail if message.sender != POSTMASTER), None)
+    return pages.sent(own, [(agent, "inbox") for agent in inboxes], bounced) if own else b""
+
+
+def _show(mirror: Mirror, change: Change, tree: BatchTree) -> None:
+    for place, came_from, oid in change.copies:
+        if place.agent in mirror.desks:
+            mirror.copy(place, came_from, tree.blob(oid))
+    for path in change.removed:
+        mirror.root.remove(path)
+    for agent in change.agents:
+        mirror.agent(agent)
+    for answer in change.answers:
+        mirror.answer(answer)
+    for message, data in change.refreshed.values():
+        mirror.refresh(message, data)
+
+
+def _digest_filed(project: str, change: Change, tree: BatchTree) -> None:
+    """The senders' answers that a reading or an acknowledgement brings up to date."""
+    for place, _, oid in change.copies:
+        if place.folder != "inbox" and place.name not in change.refreshed and (message := parsed(tree.blob(oid))):
+            change.refreshed[place.name] = (message, _sent_page(message, Mailbox(tree, project)))
+
+
+def _answer_of(trailers: dict[str, str], data: bytes) -> Answer:
+    digits = hex_of(trailers["Command"])[:8]
+    return Answer(trailers["From"], trailers["Drop"], digits, data, parse_stamp(trailers["Accepted"]))
+
+
+def _copy_at(path: str) -> Copy | None:
+    place = layout.recognise(path)
+    return place if isinstance(place, Copy) else None
+
+
+def _sent_page(message: Message, mailbox: Mailbox) -> bytes:
+    note = mailbox.note(message)
+    states = [(held.agent, held.folder) for held in mailbox.holders(message)]
+    return pages.sent(message, states, pages.bounced(note) if note else ())
+
+
+def _agents_page(mailbox: Mailbox) -> bytes:
+    return pages.agents(profile for name in mailbox.agents() if (profile := mailbox.profile(name)))

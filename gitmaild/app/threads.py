@@ -1,0 +1,116 @@
+"""Conversations: which messages a thread has, and its page."""
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from gitmaild.app.ports import BatchTree, Repo, ThreadIndex
+from gitmaild.model import layout
+from gitmaild.model.errors import Refused
+from gitmaild.model.ids import stamp, thread_file
+from gitmaild.model.layout import Canonical
+from gitmaild.model.message import Message
+from gitmaild.model.names import POSTMASTER
+from gitmaild.model.settings import Settings
+from gitmaild.rules import pages, render
+from gitmaild.rules.mailbox import Mailbox
+
+# Sections of this many threads are kept for the next message; older ones are read back from the mailbox.
+_WARM = 64
+
+Rows = list[tuple[str, str, str]]
+
+
+class Threads:
+    """Keeps the thread index up with the mailbox, and renders pages from it. Notes from Postmaster are in no thread."""
+
+    def __init__(self, repo: Repo, index: ThreadIndex, settings: Settings) -> None:
+        self._repo, self._index, self._settings = repo, index, settings
+        self._warm: OrderedDict[tuple[str, str], list[tuple[str, str]]] = OrderedDict()
+        self.changed: dict[tuple[str, str], None] = {}  # (project, page) whose page is not written yet
+
+    def add(self, project: str, message: Message, oid: str) -> None:
+        page = thread_file(message.thread_id)
+        self._index.add(project, page, [(stamp(message.created), message.id, oid)])
+        if (project, page) in self._warm:
+            self._warm[project, page].append((message.id, pages.section(message)))
+        self.changed[project, page] = None
+
+    def page(self, project: str, page: str) -> tuple[bytes, str] | None:
+        """(a thread's page, the time of its newest message), or None where the index has no such thread."""
+        rows = self._index.rows(project, page)
+        known = dict(self._warm.get((project, page), ()))
+        sections: list[tuple[str, str]] = []
+        thread_id = ""
+        for _, message_id, oid in rows[-self._settings.thread_messages :]:
+            if message_id not in known or not thread_id:
+                message = parsed(self._repo.blob(oid))
+                if message is None:
+                    continue
+                thread_id = message.thread_id
+                known[message_id] = pages.section(message)
+            sections.append((message_id, known[message_id]))
+        if not sections:
+            return None
+        self._warm[project, page] = sections
+        self._warm.move_to_end((project, page))
+        if len(self._warm) > _WARM:
+            self._warm.popitem(last=False)
+        return pages.thread(thread_id, [text for _, text in sections], len(rows), self._settings), rows[-1][0]
+
+    def messages(self, project: str, thread_id: str) -> list[Message]:
+        """Every message of a thread, oldest first."""
+        rows = self._index.rows(project, thread_file(thread_id))
+        found = (parsed(self._repo.blob(oid)) for _, _, oid in rows)
+        return [message for message in found if message and message.thread_id == thread_id]
+
+    def newest(self, project: str) -> list[str]:
+        return self._index.newest(project, self._settings.mirror_threads)
+
+    def catch_up(self, tip: str) -> None:
+        """Bring the index to the tip: from its checkpoint, or from nothing."""
+        old = self._index.checkpoint()
+        if old == tip or not tip:
+            return
+        if old and self._repo.is_ancestor(old, tip):
+            puts: Iterable[tuple[str, str]] = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
+        else:
+            self._index.clear()
+            puts = _all_messages(self._repo.tree(tip))
+        rows: dict[tuple[str, str], Rows] = {}
+        for path, oid in puts:
+            place = layout.recognise(path)
+            message = parsed(self._repo.blob(oid)) if isinstance(place, Canonical) else None
+            if place and message and message.sender != POSTMASTER:
+                key = place.project, thread_file(message.thread_id)
+                rows.setdefault(key, []).append((stamp(message.created), message.id, oid))
+                self.changed[key] = None
+        for (project, page), found in rows.items():
+            self._index.add(project, page, sorted(found))
+        self._index.set_checkpoint(tip)
+
+    def set_checkpoint(self, tip: str) -> None:
+        self._index.set_checkpoint(tip)
+
+    def forget(self) -> None:
+        """Drop everything derived; the next `catch_up` makes it from nothing."""
+        self._index.clear()
+        self._warm.clear()
+        self.changed.clear()
+
+
+def parsed(data: bytes) -> Message | None:
+    """A canonical file's message, or None for bytes that gitmaild did not write."""
+    with contextlib.suppress(Refused, KeyError, ValueError):
+        return render.parse_message(data)
+    return None
+
+
+def _all_messages(tree: BatchTree) -> list[tuple[str, str]]:
+    """(path, blob id) of every canonical message of every project."""
+    found = []
+    for name in tree.names(""):
+        if name.endswith("/"):
+            for leaf in Mailbox(tree, name[:-1]).leaves_below(layout.messages(name[:-1])):
+                found += [(f"{leaf}/{n}", tree.oid(f"{leaf}/{n}")) for n in tree.names(leaf) if not n.endswith("/")]
+    return found

@@ -1,0 +1,79 @@
+"""Settings of a home: `config.yaml` and the environment, every key both ways. Only the command line and wiring ask."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from gitmaild.model.errors import MailError
+from gitmaild.model.settings import Settings
+
+_PREFIX = "GITMAILD_"
+# Variables that are ours and are not settings.
+_OTHERS = frozenset({"HOME", "PROJECT", "AGENT", "GUARD_MODE", "LOG"})
+
+
+class BadConfig(MailError):
+    """A setting that cannot be used. All problems are reported at once."""
+
+    code = "bad-config"
+
+
+def load(path: Path, environment: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """(settings, warnings). The environment wins over the file. Raises `BadConfig` with every key that is wrong."""
+    given = _file(path) if path.exists() else {}
+    warnings = [f"{path.name}: unknown setting {key!r} is ignored" for key in given if key not in _KEYS]
+    for name in environment:
+        key = name.removeprefix(_PREFIX).lower()
+        if name.startswith(_PREFIX) and key.upper() not in _OTHERS:
+            if key in _KEYS:
+                given[key] = environment[name]
+            else:
+                warnings.append(f"unknown variable {name} is ignored")
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for key in given.keys() & _KEYS.keys():
+        try:
+            values[key] = _convert(key, given[key])
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    if problems:
+        raise BadConfig("; ".join(sorted(problems)))
+    return replace(Settings(), **values), warnings
+
+
+_KEYS = {field.name: type(getattr(Settings(), field.name)) for field in fields(Settings)}
+
+
+def _file(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - most homes have no config file
+
+    if path.stat().st_size > 1 << 20:
+        raise BadConfig(f"{path}: over 1 MiB")
+    try:
+        loaded = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise BadConfig(f"{path}: {error}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise BadConfig(f"{path}: write key: value lines")
+    return {str(key): value for key, value in loaded.items()}
+
+
+def _convert(key: str, value: Any) -> Any:
+    kind = _KEYS[key]
+    if kind is bool:
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() not in words:
+            raise ValueError(f"{value!r} is neither true nor false")
+        return words[str(value).lower()]
+    if key == "names" and value not in ("camelcase", "wordlist"):
+        raise ValueError(f"{value!r} is not camelcase or wordlist")
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number") from None
+    if kind is not str and converted <= 0:
+        raise ValueError(f"{value!r} is not above zero")
+    return converted

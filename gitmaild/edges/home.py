@@ -1,0 +1,182 @@
+"""The home directory: where everything is, and the files that only gitmaild writes."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gitmaild.edges import disk
+from gitmaild.model.errors import MailError
+from gitmaild.model.ids import parse_stamp
+
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
+
+
+class NetworkFileSystem(MailError):
+    code = "network-file-system"
+
+
+def file_system(path: Path, mounts: str) -> str:
+    """The type of the file system that `path` lies on, by the text of /proc/self/mounts; '' where that does not say."""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        words = line.split(" ")
+        if len(words) < 3:
+            continue
+        point = words[1].replace("\\040", " ")
+        inside = str(path) == point or str(path).startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, words[2]
+    return kind
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mounts").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+class Home:
+    """Paths of one home, and its small state files. All of `state/` is derived or ephemeral."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.mailbox = path / "mailbox.git"
+        self.state = path / "state"
+        self.post = path / "post"
+        self.roots = path / "roots.yaml"
+        self.config = path / "config.yaml"
+        self.lock = self.state / "lock"
+
+    def make(self) -> None:
+        """Create what is missing, for its owner alone."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        for path in (self.state, self.post):
+            path.mkdir(mode=0o700, exist_ok=True)
+
+    def check_file_system(self, *, allow_network: bool) -> None:
+        """Refuse a home on a network file system, where locks and renames promise less. Raises `NetworkFileSystem`."""
+        kind = file_system(self.path, _mounts())
+        if kind in _NETWORK and not allow_network:
+            raise NetworkFileSystem(
+                f"{self.path} is on {kind}: locks and fsync are not to be trusted there; "
+                "move the home to a local disk, or set allow_network_fs: true"
+            )
+
+    def exists(self) -> bool:
+        return (self.mailbox / "HEAD").exists()
+
+    def registry(self) -> bytes:
+        """The bytes of roots.yaml, b"" where there is none."""
+        try:
+            return self.roots.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def change_registry(self, change: Callable[[bytes], bytes]) -> None:
+        """Rewrite roots.yaml, one writer at a time."""
+        with _flock(self.state / "roots.lock"):
+            before = self.registry()
+            after = change(before)
+            if after != before:
+                disk.replace(self.roots, after, durable=True)
+
+    def tip(self) -> str:
+        """The last tip that this home's daemon knew, or ''."""
+        return self._line("tip")
+
+    def set_tip(self, oid: str) -> None:
+        disk.replace(self.state / "tip", f"{oid}\n".encode())
+
+    def _line(self, name: str) -> str:
+        try:
+            text = (self.state / name).read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+        return text if len(text) == 40 and all(c in "0123456789abcdef" for c in text) else ""
+
+    def load(self, name: str) -> dict[str, Any]:
+        """A JSON state file, {} where it is missing or damaged: all of them can be done without."""
+        try:
+            loaded = json.loads((self.state / name).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return loaded if isinstance(loaded, dict) else {}
+
+    def store(self, name: str, value: dict[str, Any]) -> None:
+        disk.replace(self.state / name, json.dumps(value, indent=1).encode())
+
+
+class ThreadIndex:
+    """Which messages a thread has, in the order they came: one file a thread below `state/threads/`, one line a message.
+
+    A fold over commits like the mirrors, with its own checkpoint; lines that a replay adds again are dropped on reading.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def checkpoint(self) -> str:
+        try:
+            return (self._directory / "checkpoint").read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def set_checkpoint(self, oid: str) -> None:
+        self._directory.mkdir(exist_ok=True)
+        disk.replace(self._directory / "checkpoint", f"{oid}\n".encode())
+
+    def clear(self) -> None:
+        """Forget everything, before a rebuild."""
+        for where, _, names in os.walk(self._directory, topdown=False):
+            for name in names:
+                os.unlink(os.path.join(where, name))
+            os.rmdir(where)
+
+    def add(self, project: str, thread: str, rows: list[tuple[str, str, str]]) -> None:
+        """Append (created, message id, blob id) rows to the thread whose page is called `thread`."""
+        directory = self._directory / project
+        directory.mkdir(parents=True, exist_ok=True)
+        data = "".join(f"{created} {an_id} {oid}\n" for created, an_id, oid in rows).encode()
+        fd = os.open(directory / thread, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            disk.write_all(fd, data)
+            # So that `newest` is the same after a rebuild.
+            last = parse_stamp(rows[-1][0]).timestamp()
+            os.utime(fd, (last, last))
+        finally:
+            os.close(fd)
+
+    def rows(self, project: str, thread: str) -> list[tuple[str, str, str]]:
+        """The rows of a thread, oldest first, each message once. A torn last line is left out."""
+        found: dict[str, tuple[str, str, str]] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self._directory / project / thread).read_text(errors="replace").splitlines():
+                words = line.split(" ")
+                if len(words) == 3 and len(words[2]) == 40:
+                    found[words[1]] = (words[0], words[1], words[2])
+        return sorted(found.values())
+
+    def newest(self, project: str, count: int) -> list[str]:
+        """The pages' names of the threads that were written to last, newest first."""
+        try:
+            with os.scandir(self._directory / project) as entries:
+                found = sorted(((e.stat().st_mtime_ns, e.name) for e in entries), reverse=True)
+        except FileNotFoundError:
+            return []
+        return [name for _, name in found[:count]]
+
+
+@contextlib.contextmanager
+def _flock(path: Path) -> Iterator[None]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

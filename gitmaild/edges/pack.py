@@ -1,0 +1,222 @@
+"""Pack files, written by hand: one self-contained pack and index a batch, durable before anybody learns of it.
+
+Formats: gitformat-pack(5), pack and index version 2. Why not loose objects, libgit2 or `git fast-import`: measured in
+docs/decisions/0001. The suite holds every kind of pack that this writes against `git index-pack --strict` and `git fsck`.
+"""
+
+import contextlib
+import os
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha1
+from pathlib import Path
+
+from gitmaild.edges import disk
+
+COMMIT, TREE, BLOB, _OFS_DELTA = 1, 2, 3, 6
+_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
+
+# Deltas of deltas: git reads chains of this length without noticing; longer ones cost every reader.
+_MAX_CHAIN = 32
+# Below this, the bookkeeping of a delta or of deflate costs more than it saves.
+_WORTH_IT = 512
+
+_pool = ThreadPoolExecutor(2, thread_name_prefix="fsync")
+
+
+class Place:
+    """Where a version of an object stands in the pack being written, so that the next version can lean on it."""
+
+    __slots__ = ("chain", "offset", "pack", "size")
+
+    def __init__(self, pack: "Pack", offset: int, size: int, chain: int) -> None:
+        self.pack, self.offset, self.size, self.chain = pack, offset, size, chain
+
+
+class Pack:
+    """Objects gathered in memory, then landed as one pack."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._offset = 12
+        self._index: list[tuple[bytes, int, int]] = []
+        self._known: dict[bytes, Place] = {}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def size(self) -> int:
+        return self._offset + 20
+
+    def add(self, kind: int, content: bytes) -> bytes:
+        """Add an object; its id. An object that the pack already has is not added again."""
+        oid = sha1(b"%s %d\0" % (_NAMES[kind], len(content)) + content).digest()
+        if oid not in self._known:
+            self._write(oid, _head(kind, len(content)), content)
+        return oid
+
+    def add_tree(self, content: bytes, before: Place | None, prefix: int, suffix: int) -> tuple[bytes, Place]:
+        """Add a tree, as a delta where `before`, its last version, stands in this pack: (id, its place).
+
+        `prefix` and `suffix` are lengths of the two versions' common head and tail; they may overlap.
+        """
+        oid = sha1(b"tree %d\0" % len(content) + content).digest()
+        if oid in self._known:
+            return oid, self._known[oid]
+        offset, size = self._offset, len(content)
+        if before and before.pack is self and before.chain < _MAX_CHAIN and size > _WORTH_IT:
+            prefix = min(prefix, size, before.size)
+            suffix = min(suffix, size - prefix, before.size - prefix)
+            delta = _delta(content, before.size, prefix, suffix)
+            self._write(oid, _head(_OFS_DELTA, len(delta)) + _distance(offset - before.offset), delta, before.chain + 1)
+        else:
+            self._write(oid, _head(TREE, size), content)
+        place = self._known[oid]
+        place.size = size
+        return oid, place
+
+    def _write(self, oid: bytes, head: bytes, content: bytes, chain: int = 0) -> None:
+        entry = head + (zlib.compress(content, 1) if len(content) > _WORTH_IT else _stored(content))
+        self._parts.append(entry)
+        self._index.append((oid, zlib.crc32(entry), self._offset))
+        self._known[oid] = Place(self, self._offset, len(content), chain)
+        self._offset += len(entry)
+
+    def land(self, directory: Path) -> Path:
+        """Write pack and index into `directory` (`objects/pack`) and bring both to the disk; the path of the `.keep`.
+
+        The `.keep` stands before the index, so that no repack in between drops objects that no ref leads to yet; who moves
+        the ref removes it. Raises OSError; what was begun is removed.
+        """
+        body = b"PACK" + struct.pack(">II", 2, len(self._index)) + b"".join(self._parts)
+        checksum = sha1(body).digest()
+        stem = directory / f"pack-{checksum.hex()}"
+        keep, pack, index = (stem.with_suffix(suffix) for suffix in (".keep", ".pack", ".idx"))
+        drafts = [directory / f"tmp_pack_{checksum.hex()[:12]}", directory / f"tmp_idx_{checksum.hex()[:12]}"]
+        try:
+            other = _pool.submit(_write_durably, drafts[1], self._index_bytes(checksum))
+            try:
+                _write_durably(drafts[0], body + checksum)
+            finally:
+                other.result()
+            keep.write_bytes(b"gitmaild: until the ref has moved\n")
+            drafts[0].rename(pack)
+            drafts[1].rename(index)
+            disk.sync_directory(directory)
+        except BaseException:
+            # The index first: a pack without one is nothing to git, an index without its pack is damage.
+            for path in (index, pack, *drafts, keep):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            raise
+        return keep
+
+    def _index_bytes(self, checksum: bytes) -> bytes:
+        entries = sorted(self._index)
+        counts = [0] * 256
+        for oid, _, _ in entries:
+            counts[oid[0]] += 1
+        total = 0
+        for byte, count in enumerate(counts):
+            total += count
+            counts[byte] = total
+        body = b"".join(
+            (
+                b"\377tOc\0\0\0\2",
+                struct.pack(">256I", *counts),
+                b"".join(oid for oid, _, _ in entries),
+                struct.pack(f">{total}I", *(crc for _, crc, _ in entries)),
+                struct.pack(f">{total}I", *(offset for _, _, offset in entries)),
+                checksum,
+            )
+        )
+        return body + sha1(body).digest()
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
+    try:
+        disk.write_all(fd, data)
+        disk.sync(fd)
+    finally:
+        os.close(fd)
+
+
+def _head(kind: int, size: int) -> bytes:
+    """An entry's type and size: four bits of size in the first byte, seven in each that follows."""
+    byte = (kind << 4) | (size & 15)
+    size >>= 4
+    if not size:
+        return bytes((byte,))
+    out = [byte | 0x80]
+    while size > 0x7F:
+        out.append((size & 0x7F) | 0x80)
+        size >>= 7
+    out.append(size)
+    return bytes(out)
+
+
+def _distance(distance: int) -> bytes:
+    """How far back a delta's base begins, in the offset encoding that has no redundant forms."""
+    out = [distance & 0x7F]
+    distance >>= 7
+    while distance:
+        distance -= 1
+        out.append(0x80 | (distance & 0x7F))
+        distance >>= 7
+    return bytes(reversed(out))
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append((number & 0x7F) | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _delta(content: bytes, base_size: int, prefix: int, suffix: int) -> bytes:
+    """`content` from its base: copy the common head, insert what is new, copy the common tail."""
+    out = bytearray(_varint(base_size) + _varint(len(content)))
+    if prefix:
+        out += _copy(0, prefix)
+    middle = memoryview(content)[prefix : len(content) - suffix]
+    for start in range(0, len(middle), 127):
+        piece = middle[start : start + 127]
+        out.append(len(piece))
+        out += piece
+    if suffix:
+        out += _copy(base_size - suffix, suffix)
+    return bytes(out)
+
+
+def _copy(offset: int, size: int) -> bytes:
+    """Copy instructions of at most 0xffffff bytes each; a byte of zero is left out and flagged."""
+    out = bytearray()
+    while size:
+        length = min(size, 0xFFFFFF)
+        flags, arguments = 0x80, bytearray()
+        for bit in range(4):
+            byte = (offset >> (8 * bit)) & 0xFF
+            if byte:
+                flags |= 1 << bit
+                arguments.append(byte)
+        for bit in range(3):
+            byte = (length >> (8 * bit)) & 0xFF
+            if byte:
+                flags |= 1 << (4 + bit)
+                arguments.append(byte)
+        out.append(flags)
+        out += arguments
+        offset += length
+        size -= length
+    return bytes(out)
+
+
+def _stored(content: bytes) -> bytes:
+    """A zlib stream that holds `content` as it is: a tenth of the cost of starting deflate for a few bytes (RFC 1950/1)."""
+    size = len(content)
+    return b"\x78\x01\x01" + struct.pack("<HH", size, size ^ 0xFFFF) + content + struct.pack(">I", zlib.adler32(content))

@@ -1,0 +1,335 @@
+"""The mailbox repository: one bare git repository, one branch, and the truth.
+
+Reading is pygit2. Writing is `edges.pack` and the ref below: a pack is durable before the ref moves, the ref is durable
+before anybody is told. The ref moves by compare-and-swap under git's own lock file, so a commit made by another program is
+noticed, never overwritten.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pygit2
+
+from gitmaild.edges import disk
+from gitmaild.edges.pack import BLOB, COMMIT, Pack
+from gitmaild.edges.tree import Tree
+from gitmaild.model.changeset import Changeset, Landed, parse_commit_message
+from gitmaild.model.errors import MailError, Verdict
+from gitmaild.model.ids import parse_stamp
+
+MAIN = "refs/heads/main"
+_BRANCH = "ref: refs/heads/main\n"
+_CONFIG = {
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "receive.autogc": "false",
+    "receive.denyNonFastForwards": "true",
+    "receive.denyDeletes": "true",
+    "receive.fsckObjects": "true",
+    "pack.threads": "1",
+    "pack.windowMemory": "16m",
+    "core.logAllRefUpdates": "false",
+}
+COMMITTER = "gitmaild <gitmaild@localhost>"
+
+
+class Stale(MailError):
+    """The tip is not the one that a batch was planned on."""
+
+    code = "stale"
+    verdict = Verdict.TEMPORARY
+
+
+class Damaged(MailError):
+    """The repository cannot be read: a corrupt object, a broken ref."""
+
+    code = "damaged-mailbox"
+
+
+class Batch:
+    """Commits being planned, each on its predecessor's tree. Nothing is on the disk until `land`."""
+
+    def __init__(self, repo: "Repo", tip: str, tree: Tree) -> None:
+        self._repo, self.tip, self.tree = repo, tip, tree
+        self._head = bytes.fromhex(tip) if tip else b""
+        self._pack = Pack()
+        self.landed: list[Landed] = []
+
+    @property
+    def size(self) -> int:
+        return self._pack.size
+
+    def add(self, change: Changeset) -> Landed:
+        """Add one commit. Its tree is readable through `tree` at once."""
+        oids: dict[int, bytes] = {}
+        puts: list[tuple[str, str]] = []
+        for path in change.drops:
+            self.tree.drop(path)
+        for put in change.puts:
+            oid = bytes.fromhex(put.oid) if put.oid else oids.get(id(put.data))
+            if oid is None:
+                oid = oids[id(put.data)] = self._pack.add(BLOB, put.data)
+            self.tree.put(put.path, oid, None if put.oid else put.data)
+            puts.append((put.path, oid.hex()))
+        tree = self.tree.write(self._pack)
+        self._head = self._pack.add(COMMIT, _commit(tree, self._head, change))
+        trailers, answer = parse_commit_message(change.message())
+        landed = Landed(self._head.hex(), tuple(puts), change.drops, trailers, answer)
+        self.landed.append(landed)
+        return landed
+
+    def land(self) -> None:
+        """Bring the batch to the disk and move the tip to its last commit.
+
+        Raises `Stale` where somebody else moved the tip, OSError where the disk refuses; nothing is accepted then.
+        """
+        if self.landed:
+            self._repo.land(self._pack, self.tip, self.landed[-1].oid)
+
+
+class Repo:
+    """The mailbox of one home. One process writes: who holds the home's lock."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._git = pygit2.Repository(str(path))
+        except pygit2.GitError as error:
+            raise Damaged(f"{path} cannot be opened: {error}") from error
+        self.path = path
+        self._packs = path / "objects" / "pack"
+        self._tree: tuple[str, Tree] | None = None
+
+    @classmethod
+    def create(cls, path: Path) -> "Repo":
+        """Make an empty mailbox, or open the one that is there."""
+        if not (path / "HEAD").exists():
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            formats = ["--object-format=sha1"] + (["--ref-format=files"] if _git_version() >= (2, 45) else [])
+            git(draft, "init", "--quiet", "--bare", "--template=", *formats, str(draft), bare=False)
+            (draft / "HEAD").write_text(_BRANCH)
+            for key, value in _CONFIG.items():
+                git(draft, "config", key, value)
+            (draft / "objects" / "pack").mkdir(exist_ok=True)
+            (draft / "refs" / "heads").mkdir(exist_ok=True)
+            (draft / "description").write_text("gitmaild mailbox: git log is the audit trail\n")
+            for where, _, files in os.walk(draft):
+                for name in files:
+                    with open(os.path.join(where, name), "rb") as file:
+                        disk.sync(file.fileno())
+                disk.sync_directory(where)
+            draft.rename(path)
+            disk.sync_directory(path.parent)
+        return cls(path)
+
+    # --- reading
+
+    def tip(self) -> str:
+        """The commit that main leads to; '' for an empty mailbox. Raises `Damaged` for a ref that is not one."""
+        try:
+            text = (self.path / MAIN).read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return self._packed_tip()
+        if len(text) == 40 and all(c in "0123456789abcdef" for c in text):
+            return text
+        raise Damaged(f"{self.path / MAIN} is not a ref: {text[:60]!r}")
+
+    def _packed_tip(self) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.path / "packed-refs").read_text().splitlines():
+                oid, _, name = line.partition(" ")
+                if name == MAIN:
+                    return oid
+        return ""
+
+    def has(self, oid: str) -> bool:
+        return bool(oid) and oid in self._git
+
+    def tree(self, commit: str) -> Tree:
+        """The tree of a commit, from memory where it is the one that was used last."""
+        if self._tree is None or self._tree[0] != commit or self._tree[1].is_large:
+            root = bytes.fromhex(str(self._commit(commit).tree_id)) if commit else b""
+            self._tree = (commit, Tree(root, self._load))
+        return self._tree[1]
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        return not old or old == new or (self.has(old) and self._git.descendant_of(new, old))
+
+    def commits(self, old: str, new: str) -> Iterator[Landed]:
+        """Every commit after `old` up to `new`, oldest first, read back from the repository."""
+        if not new:
+            return
+        walker = self._git.walk(new, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.REVERSE)
+        if old:
+            walker.hide(old)
+        for commit in walker:
+            yield self._landed(commit)
+
+    def newest_first(self, tip: str) -> Iterator[tuple[str, str, int]]:
+        """(id, message, commit time) from `tip` back to the beginning."""
+        if tip:
+            for commit in self._git.walk(tip, pygit2.enums.SortMode.TOPOLOGICAL):
+                yield str(commit.id), commit.message, commit.commit_time
+
+    def landed(self, oid: str) -> Landed:
+        return self._landed(self._commit(oid))
+
+    def accepted_at(self, oid: str) -> datetime:
+        """When a commit's command was accepted; for a foreign commit, the end of its second."""
+        commit = self._commit(oid)
+        trailers, _ = parse_commit_message(commit.message)
+        try:
+            return parse_stamp(trailers["Accepted"])
+        except (KeyError, ValueError):
+            return datetime.fromtimestamp(commit.commit_time + 1, UTC)
+
+    def blob(self, oid: str) -> bytes:
+        return self._load(bytes.fromhex(oid))
+
+    def _commit(self, oid: str) -> pygit2.Commit:
+        try:
+            found = self._git[oid]
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise Damaged(f"commit {oid} cannot be read: {error}") from error
+        if not isinstance(found, pygit2.Commit):
+            raise Damaged(f"{oid} is not a commit")
+        return found
+
+    def _landed(self, commit: pygit2.Commit) -> Landed:
+        before = commit.parents[0].tree if commit.parents else None
+        diff = self._git.diff(before, commit.tree) if before else commit.tree.diff_to_tree(swap=True)
+        puts, drops = [], []
+        for delta in diff.deltas:
+            if delta.status == pygit2.enums.DeltaStatus.DELETED:
+                drops.append(delta.old_file.path)
+            else:
+                puts.append((delta.new_file.path, str(delta.new_file.id)))
+        trailers, answer = parse_commit_message(commit.message)
+        return Landed(str(commit.id), tuple(puts), tuple(drops), trailers, answer)
+
+    def _load(self, oid: bytes) -> bytes:
+        try:
+            return bytes(self._git.read(pygit2.Oid(raw=oid))[1])
+        except (KeyError, pygit2.GitError) as error:
+            raise Damaged(f"object {oid.hex()} cannot be read: {error}") from error
+
+    # --- writing
+
+    def batch(self, tip: str) -> Batch:
+        return Batch(self, tip, self.tree(tip))
+
+    def discard(self) -> None:
+        """Forget planned changes, after a batch that did not land."""
+        self._tree = None
+
+    def land(self, pack: Pack, old: str, new: str) -> None:
+        """Pack to disk, then main from `old` to `new`, each durable. Raises `Stale` or OSError, and changes nothing then."""
+        keep: Path | None = None
+        lock = self.path / f"{MAIN}.lock"
+        try:
+            # Under git's own lock from here on: a push or an update-ref waits, or we find that it was first.
+            fd = _lock_ref(lock)
+            try:
+                disk.write_all(fd, f"{new}\n".encode())
+                disk.sync(fd)
+            finally:
+                os.close(fd)
+            if self.tip() != old:
+                raise Stale(f"main is at {self.tip()}, not at {old}")
+            keep = pack.land(self._packs)
+            lock.rename(self.path / MAIN)
+        except BaseException:
+            self.discard()
+            if not isinstance(sys.exception(), _RefLocked):
+                with contextlib.suppress(OSError):
+                    lock.unlink()
+            raise
+        disk.sync_directory(lock.parent)
+        keep.unlink(missing_ok=True)
+        if self._tree:
+            self._tree = (new, self._tree[1])
+            self._tree[1].forget_blobs()
+
+    def set_tip(self, oid: str) -> None:
+        """Write main anew, for a ref that was found broken."""
+        (self.path / MAIN).parent.mkdir(parents=True, exist_ok=True)
+        disk.replace(self.path / MAIN, f"{oid}\n".encode(), mode=0o644, durable=True)
+        self.discard()
+
+    def pack_count(self) -> int:
+        return sum(name.endswith(".pack") for name in os.listdir(self._packs))
+
+    def clear_leftovers(self, *, before: float) -> list[str]:
+        """Remove what a killed writer left: ref locks, keeps, drafts older than `before`. Only under the home's lock."""
+        removed = []
+        for path in (self.path / "refs" / "heads").rglob("*.lock"):
+            removed.append(path.name)
+            path.unlink(missing_ok=True)
+        for path in (*self.path.glob("*.lock"), *self._packs.glob("tmp_*"), *self.path.glob("objects/??/tmp_obj_*")):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    removed.append(path.name)
+        for path in self._packs.glob("*.keep"):
+            with contextlib.suppress(OSError):
+                if path.read_bytes().startswith(b"gitmaild"):
+                    path.unlink()
+        for path in self._packs.glob("*.idx"):
+            if not path.with_suffix(".pack").exists():
+                path.unlink(missing_ok=True)
+                removed.append(path.name)
+        removed += [str(path.relative_to(self.path)) for path in self._empty_objects()]
+        return removed
+
+    def _empty_objects(self) -> Iterator[Path]:
+        """Loose objects of no bytes, which a power cut leaves and which git never replaces by itself."""
+        for path in self.path.glob("objects/??/*"):
+            if path.stat().st_size == 0:
+                path.unlink()
+                yield path
+
+
+class _RefLocked(Stale):
+    """Another program holds the ref's lock right now."""
+
+
+def _lock_ref(lock: Path) -> int:
+    try:
+        return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError as error:
+        raise _RefLocked(f"{lock} is held by another program") from error
+
+
+def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:
+    seconds = int(change.at.timestamp())
+    above = f"parent {parent.hex()}\n" if parent else ""
+    return (
+        f"tree {tree.hex()}\n{above}author {change.author} <{change.author}@gitmaild> {seconds} +0000\n"
+        f"committer {COMMITTER} {seconds} +0000\n\n{change.message()}"
+    ).encode()
+
+
+def _git_version() -> tuple[int, ...]:
+    words = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()
+    return tuple(int(part) for part in words[2].split(".")[:2] if part.isdigit())
+
+
+def git(repository: Path, *arguments: str, bare: bool = True) -> str:
+    """Run git on a mailbox, with nothing of the user's configuration or of a calling hook's environment in its way."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    environment |= {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+    }
+    command = ["git", *([f"--git-dir={repository}"] if bare else []), "-c", "core.hooksPath=/dev/null", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise Damaged(f"git {arguments[0]}: {done.stderr.strip() or f'exit {done.returncode}'}")
+    return done.stdout

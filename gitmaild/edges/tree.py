@@ -1,0 +1,191 @@
+"""The tree being planned: git's tree objects, kept in memory where commands touch them.
+
+Nodes are loaded from the object store when first walked to. A change marks the nodes above it; `write` hashes just those,
+leaf to root, and says where each one's last version stands, so that the next version can be a delta of it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from gitmaild.edges.pack import Pack, Place
+
+_BLOB, _TREE = b"100644 ", b"40000 "
+
+# Kept in memory between batches; about 12 KiB a node. Beyond, the cache is dropped and read again as needed.
+MAX_NODES = 2_000
+
+
+class Node:
+    """One directory. `names` are in git's order (a directory's name sorts as if it ended in a slash), `raw` beside them."""
+
+    __slots__ = ("after", "before", "dirty", "kids", "names", "oid", "place", "raw")
+
+    def __init__(self, names: list[str], raw: list[bytes], oid: bytes = b"") -> None:
+        self.names, self.raw, self.oid = names, raw, oid
+        self.kids: dict[str, Node] = {}
+        self.place: Place | None = None
+        self.dirty = False
+        self.before = self.after = 0
+
+    @classmethod
+    def parse(cls, content: bytes, oid: bytes) -> "Node":
+        names, raw, at = [], [], 0
+        while at < len(content):
+            end = content.index(b"\0", at) + 21
+            mode, _, name = content[at : end - 21].partition(b" ")
+            names.append(name.decode("latin-1") + ("/" if mode == b"40000" else ""))
+            raw.append(content[at:end])
+            at = end
+        return cls(names, raw, oid)
+
+    def find(self, name: str) -> int:
+        """The index of an entry, or -1."""
+        index = bisect_left(self.names, name)
+        return index if index < len(self.names) and self.names[index] == name else -1
+
+    def touch(self, before: int, after: int) -> None:
+        if self.dirty:
+            self.before, self.after = min(self.before, before), min(self.after, after)
+        else:
+            self.dirty, self.before, self.after = True, before, after
+
+    def put(self, name: str, raw: bytes) -> None:
+        index = bisect_left(self.names, name)
+        if index < len(self.names) and self.names[index] == name:
+            if self.raw[index] == raw:
+                return
+            self.raw[index] = raw
+        else:
+            self.names.insert(index, name)
+            self.raw.insert(index, raw)
+        self.touch(index, len(self.names) - 1 - index)
+
+    def drop(self, name: str) -> None:
+        index = self.find(name)
+        if index >= 0:
+            del self.names[index], self.raw[index]
+            self.touch(index, len(self.names) - index)
+
+
+class Tree:
+    """One state of the mailbox, and the changes to it that are not written yet. Satisfies `rules.mailbox.Tree`."""
+
+    def __init__(self, root: bytes, load: Callable[[bytes], bytes]) -> None:
+        """`load(oid)` gives an object's content; `root` is the id of the top tree, or b"" for an empty mailbox."""
+        self._load = load
+        self._blobs: dict[bytes, bytes] = {}
+        self._count = 0
+        self._root = self._node(root) if root else Node([], [])
+
+    @property
+    def is_large(self) -> bool:
+        return self._count > MAX_NODES
+
+    # --- reading
+
+    def names(self, path: str) -> list[str]:
+        node = self._walk(path)
+        return node.names if node else []
+
+    def size(self, path: str) -> int:
+        node = self._walk(path)
+        return len(node.names) if node else 0
+
+    def oid(self, path: str) -> str:
+        parent, _, name = path.rpartition("/")
+        node = self._walk(parent)
+        if node is None:
+            return ""
+        index = node.find(name)
+        if index < 0:
+            index = node.find(name + "/")
+        return node.raw[index][-20:].hex() if index >= 0 else ""
+
+    def read(self, path: str) -> bytes | None:
+        parent, _, name = path.rpartition("/")
+        node = self._walk(parent)
+        index = node.find(name) if node else -1
+        if node is None or index < 0:
+            return None
+        oid = node.raw[index][-20:]
+        return self._blobs[oid] if oid in self._blobs else self._load(oid)
+
+    def blob(self, oid: str) -> bytes:
+        """The bytes of a blob that was put since the last `forget_blobs`, or that the store has."""
+        raw = bytes.fromhex(oid)
+        return self._blobs[raw] if raw in self._blobs else self._load(raw)
+
+    def forget_blobs(self) -> None:
+        self._blobs.clear()
+
+    # --- changing
+
+    def put(self, path: str, oid: bytes, data: bytes | None = None) -> None:
+        *above, name = path.split("/")
+        node = self._root
+        for part in above:
+            below = self._child(node, part)
+            if below is None:
+                below = Node([], [])
+                self._count += 1
+                node.kids[part] = below
+            node = below
+        node.put(name, _BLOB + name.encode("latin-1") + b"\0" + oid)
+        self._mark(above)
+        if data is not None:
+            self._blobs[oid] = data
+
+    def drop(self, path: str) -> None:
+        *above, name = path.split("/")
+        if node := self._walk("/".join(above)):
+            node.drop(name)
+            self._mark(above)
+
+    def write(self, pack: Pack) -> bytes:
+        """Add every changed tree to `pack`; the id of the top tree."""
+        self._write(self._root, pack)
+        return self._root.oid
+
+    def _write(self, node: Node, pack: Pack) -> None:
+        for name, kid in [(n, k) for n, k in node.kids.items() if k.dirty]:
+            self._write(kid, pack)
+            if kid.names:
+                node.put(f"{name}/", _TREE + name.encode("latin-1") + b"\0" + kid.oid)
+            else:
+                node.drop(f"{name}/")
+                del node.kids[name]
+                self._count -= 1
+        raw = node.raw
+        prefix = sum(map(len, raw[: node.before]))
+        suffix = sum(map(len, raw[len(raw) - node.after :])) if node.after else 0
+        node.oid, place = pack.add_tree(b"".join(raw), node.place, prefix, suffix)
+        node.place = place
+        node.dirty = False
+
+    def _mark(self, parts: list[str]) -> None:
+        """Mark the directories on the way as changed; what changes in them is known once the ones below are hashed."""
+        node = self._root
+        for part in parts:
+            node.touch(len(node.names), len(node.names))
+            node = node.kids[part]
+
+    def _walk(self, path: str) -> Node | None:
+        node = self._root
+        for part in path.split("/") if path else ():
+            below = self._child(node, part)
+            if below is None:
+                return None
+            node = below
+        return node
+
+    def _child(self, node: Node, name: str) -> Node | None:
+        kid = node.kids.get(name)
+        if kid is None:
+            index = node.find(f"{name}/")
+            if index >= 0:
+                kid = node.kids[name] = self._node(node.raw[index][-20:])
+        return kid
+
+    def _node(self, oid: bytes) -> Node:
+        self._count += 1
+        return Node.parse(self._load(oid), oid)

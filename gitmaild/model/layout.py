@@ -1,0 +1,138 @@
+"""Every path in the git tree and in a desk root: meaning to path and path to meaning, here and nowhere else.
+
+The tree is sharded by the UTC hour of `created`. A leaf is the hour's directory for its first `LEAF` entries, then
+`001/`, `002/` and so on below it, so that no tree object grows with the mailbox (docs/decisions/0003).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitmaild.model.ids import MESSAGE_ID, hex_of
+from gitmaild.model.message import IMPORTANCE, Message
+from gitmaild.model.names import is_desk_name, is_slug
+
+FORMAT = "1"
+FOLDERS = ("inbox", "read", "acked")
+LEAF = 64
+
+_FILE = re.compile(
+    rf"(\d{{8}}T\d{{6}}\.\d{{6}}Z)_({'|'.join(IMPORTANCE)})_([A-Za-z]{{2,40}})_([a-z0-9-]{{1,60}})_([0-9a-f]{{8,32}})\.md"
+)
+_SHARD = r"(\d{4}/\d\d/\d\d/\d\d)(?:/\d{3,6})?"
+_COPY = re.compile(rf"([a-z0-9-]+)/agents/([A-Za-z]+)/(inbox|read|acked)/{_SHARD}/([^/]+)")
+_CANONICAL = re.compile(rf"([a-z0-9-]+)/messages/{_SHARD}/(msg_\d{{8}}_[0-9a-f]{{8,32}})\.md")
+_PROFILE = re.compile(r"([a-z0-9-]+)/agents/([A-Za-z]+)/profile\.yaml")
+_ATTACHMENT = re.compile(r"([a-z0-9-]+)/attachments/[0-9a-f]{2}/([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A message's file name in an inbox, taken apart. `ls` sorts it by time and shows who, what and how urgent."""
+
+    at: str  # 20261122T152214.123456Z
+    importance: str
+    sender: str
+    slug: str
+    hex: str
+
+    @property
+    def shard(self) -> str:
+        return f"{self.at[:4]}/{self.at[4:6]}/{self.at[6:8]}/{self.at[9:11]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One recipient's copy of a message in the tree."""
+
+    project: str
+    agent: str
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    project: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePath:
+    project: str
+    agent: str
+
+
+Place = Copy | Canonical | ProfilePath
+
+
+def recognise(path: str) -> Place | None:
+    """What a path of the tree means to a mirror; None for everything that a mirror must not write.
+
+    Whoever made the commit, only names that pass here ever become file names in a desk.
+    """
+    if m := _COPY.fullmatch(path):
+        project, agent, folder, _, name = m.groups()
+        if is_slug(project) and is_desk_name(agent) and _FILE.fullmatch(name):
+            return Copy(project, agent, folder, name)
+    elif m := _CANONICAL.fullmatch(path):
+        return Canonical(m[1], m[3])
+    elif (m := _PROFILE.fullmatch(path)) and is_desk_name(m[2]):
+        return ProfilePath(m[1], m[2])
+    return None
+
+
+def subject_slug(subject: str) -> str:
+    """At most 60 ASCII bytes of the subject for a file name; `message` where nothing is left."""
+    return re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:60].strip("-") or "message"
+
+
+def file_name(message: Message) -> str:
+    at = message.created.strftime("%Y%m%dT%H%M%S.%fZ")
+    return f"{at}_{message.importance}_{message.sender}_{subject_slug(message.subject)}_{hex_of(message.id)}.md"
+
+
+def parse_file_name(name: str) -> FileName | None:
+    m = _FILE.fullmatch(name)
+    return FileName(*m.groups()) if m else None
+
+
+def shard(created: datetime) -> str:
+    return created.strftime("%Y/%m/%d/%H")
+
+
+def project_file(project: str) -> str:
+    return f"{project}/project.yaml"
+
+
+def agents(project: str) -> str:
+    return f"{project}/agents"
+
+
+def profile(project: str, agent: str) -> str:
+    return f"{project}/agents/{agent}/profile.yaml"
+
+
+def folder(project: str, agent: str, name: str) -> str:
+    return f"{project}/agents/{agent}/{name}"
+
+
+def messages(project: str) -> str:
+    return f"{project}/messages"
+
+
+def day_of(message_id: str) -> str:
+    """`2026/11/22`: the day directory where the search for a message starts."""
+    m = MESSAGE_ID.fullmatch(message_id)
+    if m is None:
+        raise ValueError(f"not a message id: {message_id!r}")
+    return f"{m[1][:4]}/{m[1][4:6]}/{m[1][6:]}"
+
+
+def attachment(project: str, sha256: str) -> str:
+    return f"{project}/attachments/{sha256[:2]}/{sha256}"
+
+
+def request(project: str, agent: str, sha256: str) -> str:
+    """Where the first answer to a `request_id` is kept; `sha256` is that of the request id."""
+    return f"{project}/agents/{agent}/requests/{sha256[:2]}/{sha256}.yaml"

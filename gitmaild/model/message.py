@@ -1,0 +1,32 @@
+"""What is sent, once it has been accepted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+IMPORTANCE = ("low", "normal", "high", "urgent")
+
+# A front-matter value: one text, or a list of them.
+Value = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An accepted message. It never changes; its state is the folder that a recipient's copy lies in.
+
+    `to` and `cc` are addresses as they were written. Blind recipients are nowhere in a message. `extra` holds the fields
+    that gitmaild does not know, kept in the order they were written.
+    """
+
+    id: str
+    thread_id: str
+    sender: str
+    to: tuple[str, ...]
+    created: datetime
+    importance: str = "normal"
+    ack_required: bool = False
+    subject: str = ""
+    cc: tuple[str, ...] = ()
+    in_reply_to: str = ""
+    attachments: tuple[str, ...] = ()
+    extra: tuple[tuple[str, Value], ...] = ()
+    body: str = ""

@@ -1,0 +1,31 @@
+"""Limits and habits of one home. Sizes are bytes, times are seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    # What a sender may drop.
+    front_matter_limit: int = 8 * 1024
+    message_limit: int = 256 * 1024
+    recipient_limit: int = 100
+    attachment_limit: int = 10 * 1024 * 1024
+    attachments_limit: int = 25 * 1024 * 1024
+    subject_limit: int = 200
+    names: str = "camelcase"
+    # How the daemon works.
+    batch_files: int = 256
+    batch_bytes: int = 4 * 1024 * 1024
+    scan_seconds: float = 3.0
+    quiet_seconds: float = 0.03
+    still_seconds: float = 0.5
+    open_seconds: float = 30.0
+    audit_seconds: float = 60.0
+    repack_packs: int = 200
+    repack_seconds: float = 30.0
+    allow_network_fs: bool = False
+    # How much of the past a mirror shows.
+    mirror_newest: int = 500
+    mirror_threads: int = 500
+    thread_messages: int = 200
+    thread_bytes: int = 1024 * 1024

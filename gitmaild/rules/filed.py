@@ -1,0 +1,40 @@
+"""Planning what was read or acknowledged: a message moves to a further folder of its recipient, and never back."""
+
+from datetime import datetime
+
+from gitmaild.model import layout
+from gitmaild.model.changeset import Changeset, Put
+from gitmaild.model.commands import File
+from gitmaild.model.errors import refuse
+from gitmaild.rules.commit import answer, one_line, trailers
+from gitmaild.rules.mailbox import Mailbox
+
+
+def file(command: File, mailbox: Mailbox, now: datetime) -> Changeset:
+    envelope = command.envelope
+    puts: list[Put] = []
+    drops: list[str] = []
+    for an_id in command.ids:
+        message = mailbox.message(an_id)
+        held = mailbox.held(envelope.agent, layout.file_name(message)) if message else None
+        if message is None or held is None:
+            raise refuse(
+                "unknown-message",
+                f"ids: {an_id} is not in {envelope.agent}'s mail",
+                "ids are the first line of every message; list yours with ls inbox read acked",
+                field="ids",
+            )
+        if layout.FOLDERS.index(held.folder) < layout.FOLDERS.index(command.folder):
+            hour = f"{layout.folder(mailbox.project, envelope.agent, command.folder)}/{layout.shard(message.created)}"
+            puts.append(Put(f"{mailbox.leaf(hour)}/{layout.file_name(message)}", oid=mailbox.tree.oid(held.path)))
+            drops.append(held.path)
+    verb = "ack" if command.folder == "acked" else "read"
+    return Changeset(
+        subject=one_line(f"{verb}: {envelope.agent}: {', '.join(command.ids)}"),
+        author=envelope.agent,
+        at=now,
+        puts=tuple(puts),
+        drops=tuple(drops),
+        trailers=trailers(envelope, verb, ("Message-Id", ", ".join(command.ids)), ("Result", "done")),
+        answer=answer(verb, "done", command.extra, [("ids", command.ids)]) if envelope.drop else "",
+    )

@@ -1,0 +1,199 @@
+"""Questions to a mailbox tree: who is here, where a message lies, which leaf takes the next entry.
+
+A mailbox is read through `Tree`, a few look-ups by path, so the same answers come from a commit, from a batch that is
+being planned, and from a test's dictionary.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
+
+from gitmaild.model import layout
+from gitmaild.model.errors import Refused
+from gitmaild.model.ids import MESSAGE_ID, note_id
+from gitmaild.model.message import Message, Value
+from gitmaild.model.names import OVERSEER
+from gitmaild.rules import frontmatter, render
+
+
+class Tree(Protocol):
+    """Read access to one state of the mailbox. Paths are relative to the top; `/` separates."""
+
+    def names(self, path: str) -> list[str]:
+        """The entries of a directory in git's order, directories with a trailing slash; [] where there is none."""
+
+    def oid(self, path: str) -> str:
+        """The id of the blob or tree at `path`, or ''."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of the blob at `path`, or None."""
+
+    def size(self, path: str) -> int:
+        """The number of entries of the directory at `path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who an agent is, as it last said itself."""
+
+    name: str
+    program: str = ""
+    model: str = ""
+    task_description: str = ""
+    registered: str = ""
+    updated: str = ""
+    state: str = "active"
+    reason: str = ""
+
+    def fields(self) -> list[tuple[str, Value]]:
+        always: list[tuple[str, Value]] = [
+            ("agent_name", self.name),
+            ("program", self.program),
+            ("model", self.model),
+            ("task_description", self.task_description),
+            ("registered", self.registered),
+            ("updated", self.updated),
+            ("state", self.state),
+        ]
+        return always + ([("reason", self.reason)] if self.reason else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One recipient's copy: which folder, and its path."""
+
+    agent: str
+    folder: str
+    path: str
+
+
+class Mailbox:
+    """One project's part of a tree."""
+
+    def __init__(self, tree: Tree, project: str) -> None:
+        self.tree = tree
+        self.project = project
+        self._profiles: dict[str, Profile] = {}
+
+    def exists(self) -> bool:
+        return bool(self.tree.oid(layout.project_file(self.project)))
+
+    def agents(self) -> list[str]:
+        """The names of all registered agents, the Overseer and the retired included."""
+        names = self.tree.names(layout.agents(self.project))
+        return [n[:-1] for n in names if n.endswith("/") and self.tree.oid(layout.profile(self.project, n[:-1]))]
+
+    def profile(self, name: str) -> Profile | None:
+        oid = self.tree.oid(layout.profile(self.project, name))
+        if not oid:
+            return None
+        if oid not in self._profiles:
+            if len(self._profiles) > 1000:
+                self._profiles.clear()
+            self._profiles[oid] = parse_profile(name, self.tree.read(layout.profile(self.project, name)) or b"")
+        return self._profiles[oid]
+
+    def taken(self) -> frozenset[str]:
+        return frozenset(name.lower() for name in self.agents())
+
+    def everyone(self) -> list[str]:
+        """The group `everyone`: all active agents but the Overseer, who reads what is written to people by name."""
+        return [n for n in self.agents() if n != OVERSEER and (p := self.profile(n)) and p.state == "active"]
+
+    def canonical(self, message_id: str) -> str:
+        """The path of a message's canonical copy, or ''. Ids carry the day of the claim; midnight may fall between."""
+        if not MESSAGE_ID.fullmatch(message_id):
+            return ""
+        day = layout.day_of(message_id)
+        for at in (day, _next_day(day)):
+            for leaf in self.leaves(f"{layout.messages(self.project)}/{at}"):
+                path = f"{leaf}/{message_id}.md"
+                if self.tree.oid(path):
+                    return path
+        return ""
+
+    def message(self, message_id: str) -> Message | None:
+        path = self.canonical(message_id)
+        data = self.tree.read(path) if path else None
+        if data is None:
+            return None
+        try:
+            return render.parse_message(data)
+        except (Refused, KeyError, ValueError):
+            return None
+
+    def leaves(self, day: str) -> Iterator[str]:
+        """Every leaf below a day's directory."""
+        for hour in self.tree.names(day):
+            if hour.endswith("/"):
+                yield from self.leaves_of(f"{day}/{hour[:-1]}")
+
+    def leaves_of(self, hour: str) -> Iterator[str]:
+        """The hour's directory and the numbered ones below it, which git sorts before any message."""
+        yield hour
+        for name in self.tree.names(hour):
+            if not name.endswith("/"):
+                break
+            yield f"{hour}/{name[:-1]}"
+
+    def leaf(self, hour: str) -> str:
+        """The leaf below `hour` that takes the next entry (see `layout.LEAF`)."""
+        if self.tree.size(hour) < layout.LEAF:
+            return hour
+        last = max((int(leaf.rpartition("/")[2]) for leaf in self.leaves_of(hour) if leaf != hour), default=0)
+        if last and self.tree.size(f"{hour}/{last:03d}") < layout.LEAF:
+            return f"{hour}/{last:03d}"
+        return f"{hour}/{last + 1:03d}"
+
+    def held(self, agent: str, name: str) -> Held | None:
+        """Where `agent` has the message file `name`, or None."""
+        parts = layout.parse_file_name(name)
+        if parts is None:
+            return None
+        for folder in layout.FOLDERS:
+            hour = f"{layout.folder(self.project, agent, folder)}/{parts.shard}"
+            for leaf in self.leaves_of(hour):
+                if self.tree.oid(f"{leaf}/{name}"):
+                    return Held(agent, folder, f"{leaf}/{name}")
+        return None
+
+    def holders(self, message: Message) -> list[Held]:
+        """Every copy of a message that was delivered: to, cc, then the blind ones."""
+        name = layout.file_name(message)
+        first = [n for n in dict.fromkeys((*message.to, *message.cc)) if "@" not in n]
+        order = dict.fromkeys((*first, *self.agents()))
+        return [held for agent in order if (held := self.held(agent, name))]
+
+    def note(self, message: Message) -> Message | None:
+        """The note from Postmaster that a partly delivered message gave rise to."""
+        return self.message(note_id(message.id))
+
+    def files(self, agent: str, folder: str) -> Iterator[tuple[str, str]]:
+        """(name, path) of every copy in a folder of `agent`, oldest first."""
+        for leaf in self.leaves_below(layout.folder(self.project, agent, folder)):
+            for name in self.tree.names(leaf):
+                if not name.endswith("/"):
+                    yield name, f"{leaf}/{name}"
+
+    def leaves_below(self, top: str) -> Iterator[str]:
+        """Every leaf below a directory that is sharded by the hour, in order of time."""
+        for year in self.tree.names(top):
+            for month in self.tree.names(f"{top}/{year[:-1]}"):
+                for day in self.tree.names(f"{top}/{year}{month[:-1]}"):
+                    yield from self.leaves(f"{top}/{year}{month}{day[:-1]}")
+
+
+def parse_profile(name: str, data: bytes) -> Profile:
+    """Read a profile; a damaged one still says that the agent exists."""
+    try:
+        fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
+    except Refused:
+        return Profile(name)
+    known = {key: fields[key].value for key in Profile.__dataclass_fields__ if key in fields and key != "name"}
+    return Profile(name, **known)
+
+
+def _next_day(day: str) -> str:
+    year, month, number = map(int, day.split("/"))
+    return (date(year, month, number) + timedelta(days=1)).strftime("%Y/%m/%d")

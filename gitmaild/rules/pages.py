@@ -1,0 +1,93 @@
+"""What a desk root shows besides the messages themselves: answers, conversations, who is here.
+
+Every page is a function of the tree, so a page that was kept up equals one that was made from nothing.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from gitmaild.model.ids import stamp
+from gitmaild.model.message import Message
+from gitmaild.model.settings import Settings
+from gitmaild.rules import frontmatter, render
+from gitmaild.rules.mailbox import Profile
+from gitmaild.rules.parse import ignored
+
+# A line that could be taken for the head of a section is moved by one space where a body holds it.
+_SECTION = re.compile(r"^(?=-{8} msg_)", re.MULTILINE)
+
+
+def bounced(note: Message) -> tuple[str, ...]:
+    """Who did not get the message that `note` is about, and why."""
+    return next((value for key, value in note.extra if key == "bounced" and isinstance(value, tuple)), ())
+
+
+def sent(message: Message, states: Iterable[tuple[str, str]], bounces: Iterable[str]) -> bytes:
+    """A sender's own file, come back: the message as delivered, and the state of each copy as it is now.
+
+    `states` are (agent, folder) in any order: shown are the named ones as they were named, then the others by name.
+    """
+    named = {name: index for index, name in enumerate((*message.to, *message.cc))}
+    ordered = sorted(states, key=lambda state: (named.get(state[0], len(named)), state[0]))
+    recipients = [f"{agent} {folder}" for agent, folder in ordered]
+    failed = [text.replace(": ", " bounced: ", 1) for text in bounces]
+    unknown = ignored("message", message.extra)
+    lines = (
+        render.header(message)
+        + frontmatter.write([("status", "partly" if failed else "delivered")])
+        + frontmatter.write_lines("recipients", [*recipients, *failed])
+        + (frontmatter.write_lines("ignored", unknown) if unknown else "")
+    )
+    return frontmatter.fence(lines, message.body).encode()
+
+
+def answer(lines: str) -> bytes:
+    """The answer to any other command."""
+    return frontmatter.fence(lines.rstrip("\n") + "\n", "").encode()
+
+
+def section(message: Message) -> str:
+    """One message of a thread page."""
+    to = ", ".join(message.to) or "(blind)"
+    flags = [word for word in (message.importance,) if word != "normal"] + (["ack required"] if message.ack_required else [])
+    head = f"-------- {message.id} · {stamp(message.created)} · {message.sender} -> {to}"
+    head += f" · {', '.join(flags)}" if flags else ""
+    about = [f"subject: {message.subject}"]
+    if message.cc:
+        about.append(f"cc: {', '.join(message.cc)}")
+    if message.in_reply_to:
+        about.append(f"in_reply_to: {message.in_reply_to}")
+    if message.attachments:
+        about.append("attachments: " + ", ".join(f"files/{name}" for name in message.attachments))
+    body = _SECTION.sub(" ", message.body.replace("\r\n", "\n").strip("\n"))
+    return "\n".join([head, *about, "", body, ""])
+
+
+def thread(thread_id: str, sections: Sequence[str], total: int, settings: Settings) -> bytes:
+    """A conversation, newest last. `sections` are the newest of `total`; as many as the limits let are shown."""
+    shown: list[str] = []
+    size = 0
+    for text in reversed(sections[-settings.thread_messages :]):
+        size += len(text.encode())
+        if shown and size > settings.thread_bytes:
+            break
+        shown.append(text)
+    head = f"thread {thread_id}: {total} message{'' if total == 1 else 's'}, newest last"
+    if total > len(shown):
+        head += f"; the newest {len(shown)} are here, read the rest with: gitmaild thread {thread_id}"
+    return "\n".join([head, "", *reversed(shown)]).encode()
+
+
+def agents(profiles: Iterable[Profile]) -> bytes:
+    """`agents.md`: who is here, on what, since when."""
+    lines = ["# Who is here", ""]
+    for profile in sorted(profiles, key=lambda p: p.name):
+        with_ = " ".join(word for word in (profile.program, profile.model) if word)
+        task = " ".join(profile.task_description.split())
+        line = f"- **{profile.name}**" + (f" ({with_})" if with_ else "") + (f": {task}" if task else "")
+        line += f"; since {profile.registered[:16].replace('T', ' ')} UTC" if profile.registered else ""
+        if profile.state == "retired":
+            line += "; retired" + (f": {profile.reason}" if profile.reason else "")
+        lines.append(line)
+    lines += ["", "Write to one of them, or to `everyone`. `Overseer` is the person in charge.", ""]
+    return "\n".join(lines).encode()

@@ -1,0 +1,272 @@
+"""Dropped bytes to a command, or to the refusal that its sender gets. The only place where text becomes meaning."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+
+from gitmaild.model.commands import COMMON, KINDS, LISTS, Command, Envelope, File, Register, Retire, Send
+from gitmaild.model.errors import Refusal, Refused, refuse
+from gitmaild.model.ids import check_message_id, check_thread_id
+from gitmaild.model.message import IMPORTANCE, Value
+from gitmaild.model.names import parse_address
+from gitmaild.model.settings import Settings
+from gitmaild.rules import frontmatter, render
+from gitmaild.rules.frontmatter import Field, Fields
+
+_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+_FREE_TEXT = frozenset({"subject", "task_description", "reason", "program", "model", "date"})
+_ATTACHMENT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._+@()=-]{0,199}")
+
+
+def parse(data: bytes, envelope: Envelope, settings: Settings, *, fenced: bool = True) -> Command | Refusal:
+    """Read one dropped file. The envelope wins over whatever the file claims; a wrong file is a value, not an exception."""
+    try:
+        if len(data) > settings.message_limit:
+            raise too_large(len(data), settings.message_limit)
+        fields, body = frontmatter.read(data, limit=settings.front_matter_limit, fenced=fenced)
+        return command(fields, body, envelope, settings)
+    except Refused as refused:
+        return refused.refusal
+
+
+def too_large(size: int, limit: int) -> Refused:
+    return refuse("too-large", f"{size} bytes; limit {limit}", "send less text, or attach files")
+
+
+def command(fields: Fields, body: str, envelope: Envelope, settings: Settings) -> Command:
+    """The command that `fields` ask for. Raises `Refused`."""
+    kind = fields["kind"].value if "kind" in fields else "message"
+    if kind not in KINDS:
+        raise refuse(
+            "unknown-kind",
+            f"kind: {kind[:40]!r} is not known{did_you_mean(kind, KINDS)}",
+            "kinds are " + ", ".join(KINDS),
+            field="kind",
+            line=fields["kind"].line,
+        )
+    _check_common(fields, envelope)
+    known = (*KINDS[kind], *COMMON)
+    for key, field in fields.items():
+        if key not in _FREE_TEXT:
+            frontmatter.refuse_yaml_nodes(key, field)
+        if key in known and key not in LISTS and field.items is not None:
+            raise refuse(
+                "not-a-list",
+                f"line {field.line}: {key}: takes one value",
+                "write it on one line",
+                field=key,
+                line=field.line,
+            )
+    request = fields["request_id"].value if "request_id" in fields else ""
+    if len(request) > 200:
+        raise refuse("bad-request-id", "request_id: over 200 characters", "use a shorter one", field="request_id")
+    extra = tuple((key, render.value(field)) for key, field in fields.items() if key == "date" or key not in known)
+    return _PARSERS[kind](fields, body, _with_request(envelope, request), extra, settings)
+
+
+def ignored(kind: str, extra: Iterable[tuple[str, Value]]) -> tuple[str, ...]:
+    """The unknown fields of a command, for its answer, each with the known field that it resembles."""
+    known = (*KINDS[kind], *COMMON)
+    return tuple(f"{key}{did_you_mean(key, known)}" for key, _ in extra if key not in known)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean x?` for the nearest known word, or nothing. Case and dashes do not count as a difference."""
+    folded = {name.lower().replace("-", "_"): name for name in known}
+    near = difflib.get_close_matches(word.lower().replace("-", "_"), folded, n=1, cutoff=0.6)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
+
+
+def _with_request(envelope: Envelope, request: str) -> Envelope:
+    return Envelope(envelope.id, envelope.project, envelope.agent, envelope.drop, envelope.sha256, request)
+
+
+def _check_common(fields: Fields, envelope: Envelope) -> None:
+    for key in ("id", "created"):
+        if key in fields:
+            raise refuse(
+                "not-yours-to-set",
+                f"line {fields[key].line}: {key}: is set by the post office",
+                "remove the line",
+                field=key,
+                line=fields[key].line,
+            )
+    if "from" in fields and fields["from"].value != envelope.agent:
+        field = fields["from"]
+        raise refuse(
+            "not-your-desk",
+            f"line {field.line}: from: names {field.value[:60]!r}, but this is {envelope.agent}'s outbox",
+            "remove the line; the directory says who speaks",
+            field="from",
+            line=field.line,
+        )
+
+
+def _send(fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str, Value], ...], settings: Settings) -> Send:
+    to, cc, bcc = (_addresses(fields, key) for key in ("to", "cc", "bcc"))
+    reply = fields.get("in_reply_to")
+    if not (to or cc or bcc or reply):
+        raise refuse("no-recipient", f"no recipient{_other_spelling('to', fields)}", 'add "to:"', field="to")
+    if len(to) + len(cc) + len(bcc) > settings.recipient_limit:
+        raise too_many_recipients(len(to) + len(cc) + len(bcc), settings)
+    subject = fields.get("subject")
+    if subject:
+        _check_subject(subject, settings)
+    thread = fields.get("thread_id")
+    return Send(
+        envelope,
+        to,
+        cc,
+        bcc,
+        subject=subject.value if subject else None,
+        thread_id=check_thread_id(thread.value, line=thread.line) if thread and thread.value else "",
+        importance=_importance(fields),
+        ack_required=_boolean(fields, "ack_required"),
+        in_reply_to=check_message_id(reply.value, field="in_reply_to", line=reply.line) if reply else "",
+        attachments=_attachments(fields),
+        extra=extra,
+        body=body,
+    )
+
+
+def too_many_recipients(count: int, settings: Settings) -> Refused:
+    return refuse(
+        "too-many-recipients", f"{count} recipients; limit {settings.recipient_limit}", "write to a group", field="to"
+    )
+
+
+def _register(
+    fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str, Value], ...], settings: Settings
+) -> Register:
+    name = fields.get("name")
+    if name and name.value != envelope.agent:
+        raise refuse(
+            "not-your-desk",
+            f"line {name.line}: name: {name.value[:60]!r}, but this is {envelope.agent}'s desk",
+            "the directory's name is the agent's name: drop it in agents/<Name>/outbox/",
+            field="name",
+            line=name.line,
+        )
+
+    def text(key: str) -> str | None:
+        return _short(key, fields[key]) if key in fields else None
+
+    return Register(envelope, text("program"), text("model"), text("task_description"), extra)
+
+
+def _retire(
+    fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str, Value], ...], settings: Settings
+) -> Retire:
+    agent = fields["agent"].value if "agent" in fields else envelope.agent
+    parse_address(agent, field="agent", line=fields["agent"].line if "agent" in fields else 0)
+    return Retire(envelope, agent, _short("reason", fields["reason"]) if "reason" in fields else "", extra)
+
+
+def _file(folder: str) -> Callable[[Fields, str, Envelope, tuple[tuple[str, Value], ...], Settings], File]:
+    def parser(
+        fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str, Value], ...], settings: Settings
+    ) -> File:
+        field = fields.get("ids")
+        ids = frontmatter.as_list(field) if field else ()
+        if not field or not ids:
+            raise refuse("no-ids", f"no ids{_other_spelling('ids', fields)}", 'add "ids: msg_..."', field="ids")
+        for an_id in ids:
+            check_message_id(an_id, field="ids", line=field.line)
+        return File(envelope, folder, tuple(dict.fromkeys(ids)), extra)
+
+    return parser
+
+
+_PARSERS: dict[str, Callable[[Fields, str, Envelope, tuple[tuple[str, Value], ...], Settings], Command]] = {
+    "message": _send,
+    "register": _register,
+    "retire": _retire,
+    "read": _file("read"),
+    "ack": _file("acked"),
+}
+
+
+def _addresses(fields: Fields, key: str) -> tuple[str, ...]:
+    if key not in fields:
+        return ()
+    names = frontmatter.as_list(fields[key])
+    return tuple(dict.fromkeys(str(parse_address(name, field=key, line=fields[key].line)) for name in names))
+
+
+def _check_subject(field: Field, settings: Settings) -> None:
+    if "\n" in field.value.strip("\n"):
+        raise refuse("long-subject", "subject: is one line", "put the rest into the body", field="subject", line=field.line)
+    if len(field.value) > settings.subject_limit:
+        raise refuse(
+            "long-subject",
+            f"subject: {len(field.value)} characters; limit {settings.subject_limit}",
+            "put the rest into the body",
+            field="subject",
+            line=field.line,
+        )
+
+
+def _importance(fields: Fields) -> str:
+    if "importance" not in fields:
+        return "normal"
+    field = fields["importance"]
+    word = field.value.lower()
+    if word not in IMPORTANCE:
+        raise refuse(
+            "bad-importance",
+            f"line {field.line}: importance: {field.value[:40]!r} is not known{did_you_mean(word, IMPORTANCE)}",
+            "use one of " + ", ".join(IMPORTANCE),
+            field="importance",
+            line=field.line,
+        )
+    return word
+
+
+def _boolean(fields: Fields, key: str) -> bool:
+    if key not in fields:
+        return False
+    field = fields[key]
+    if field.value.lower() not in _BOOLEANS:
+        raise refuse(
+            "bad-boolean",
+            f"line {field.line}: {key}: {field.value[:40]!r} is neither yes nor no",
+            "use true, false, yes or no",
+            field=key,
+            line=field.line,
+        )
+    return _BOOLEANS[field.value.lower()]
+
+
+def _attachments(fields: Fields) -> tuple[str, ...]:
+    if "attachments" not in fields:
+        return ()
+    field = fields["attachments"]
+    names = frontmatter.as_list(field)
+    for name in names:
+        if not _ATTACHMENT_NAME.fullmatch(name) or name.endswith((".", " ")):
+            raise refuse(
+                "bad-attachment",
+                f"line {field.line}: attachments: {name[:80]!r} is not a bare file name",
+                "put the file into outbox/files/ and write its name alone: letters, digits, dot, dash, underscore",
+                field="attachments",
+                line=field.line,
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def _short(key: str, field: Field) -> str:
+    text = field.value.strip()
+    if len(text) > 1000:
+        raise refuse(
+            "too-long",
+            f"line {field.line}: {key}: {len(text)} characters; limit 1000",
+            "shorten it",
+            field=key,
+            line=field.line,
+        )
+    return text
+
+
+def _other_spelling(wanted: str, fields: Fields) -> str:
+    near = difflib.get_close_matches(wanted, [k for k in fields if k not in COMMON], n=1, cutoff=0.5)
+    return f"; line {fields[near[0]].line} says {near[0]}: instead of {wanted}:" if near else ""
