@@ -6,21 +6,27 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from gitmaild.edges import config
+from gitmaild.edges import config, worktree
 from gitmaild.edges.deskroot import DeskRoot
 from gitmaild.edges.home import Home, ThreadIndex
-from gitmaild.edges.lock import Lock
+from gitmaild.edges.lock import Lock, Locked
 from gitmaild.edges.notify import Notifier
+from gitmaild.model import names
 from gitmaild.model.clock import Clock
+from gitmaild.model.drop import Hint
+from gitmaild.model.errors import MailError, Refused
 from gitmaild.model.registry import Registry
 from gitmaild.model.settings import Settings
 from gitmaild.rules import roots as roots_file
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitmaild.app.daemon import Daemon
     from gitmaild.app.ports import Watcher
+    from gitmaild.app.queries import Reader
+
+__all__ = ["Home", "Office", "enrol", "look", "open_office", "open_reader", "open_root", "registry", "serve_once"]
 
 _log = logging.getLogger("gitmaild")
 REBUILD = "rebuild"
@@ -41,9 +47,78 @@ def settings(home: Home, environment: Mapping[str, str]) -> Settings:
     return loaded
 
 
+def git_settings(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """The `gitmaild.*` settings of the repository around `path`."""
+    return worktree.settings(path, environment)
+
+
+def is_in_repository(path: Path) -> bool:
+    return any((parent / ".git").exists() for parent in (path, *path.parents))
+
+
+def open_reader(home: Home) -> "Reader":
+    """The mailbox, for questions. Raises `NoHome` where there is none."""
+    from gitmaild.app.queries import Reader  # noqa: PLC0415
+    from gitmaild.app.threads import Threads  # noqa: PLC0415
+    from gitmaild.edges.repo import Repo  # noqa: PLC0415
+
+    if not home.exists():
+        raise NoHome(f"there is no mailbox in {home.path}; run gitmaild init in your worktree first")
+    repo = Repo(home.mailbox)
+    return Reader(repo, Threads(repo, ThreadIndex(home.state / "threads"), Settings()))
+
+
+def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:
+    """Run one pass here, where nobody else serves this home. False: somebody does, or this process may not."""
+    if Lock(home.lock).is_held():
+        return False
+    try:
+        office = open_office(home, environment, watcher=NoHints())
+    except (Locked, PermissionError):
+        return False
+    try:
+        office.daemon.turn(hints)
+    finally:
+        office.close()
+    return True
+
+
+def enrol(home: Home, path: Path, *, project: str, join: bool) -> tuple[str, Path]:
+    """Make `path`'s worktree carry a desk root: (project slug, desk root). Idempotent.
+
+    Raises `Refused` for a slug that is no slug, or that another repository holds.
+    """
+    found = worktree.find(path)
+    known = registry(home).of_repository(str(found.repository))
+    slug = project or (known.slug if known else names.slug(found.name))
+    if not names.is_slug(slug):
+        raise names.bad_slug(slug)
+    home.make()
+
+    def change(data: bytes) -> bytes:
+        now = roots_file.parse(data)
+        return roots_file.render(now.enrol(slug, str(found.repository), str(found.top), join=join))
+
+    home.change_registry(change)
+    root = found.top / ".gitmaild"
+    root.mkdir(exist_ok=True)
+    (root / "agents").mkdir(exist_ok=True)
+    ignore = root / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    worktree.mark(found, home=home.path, project=slug)
+    return slug, root
+
+
 def protocol_page() -> bytes:
     """The page that `init` writes for agents."""
     return (Path(__file__).parent / "protocol.md").read_bytes()
+
+
+class NoHome(MailError):
+    """Nothing has been set up yet."""
+
+    code = "no-home"
 
 
 class Office:
@@ -118,12 +193,13 @@ def open_office(
             intake,
             mirrors=mirrors,
             filing=Filing(repo, mirrors, limits, monotonic),
-            roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=_open_root, post=home.post),
+            roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=open_root, post=home.post),
             watcher=watcher or InotifyWatcher(),
             clock=clock,
             alarms=alarms,
             settings=limits,
             registry=lambda: registry(home),
+            also_watch=[home.path],
             report=lambda state: home.store("status.json", state),
             notify=notifier.send,
             upkeep=upkeep_poll,
@@ -139,6 +215,57 @@ def open_office(
     return Office(home, lock, daemon, upkeep.stop)
 
 
+class NoHints:
+    """A watcher for one pass: whoever calls says where to look."""
+
+    polling = ""
+
+    def watch(self, directories: list[Path]) -> None: ...
+
+    def wait(self, timeout: float) -> list[Hint]:
+        return []
+
+    def wake(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def look(home: Home) -> dict[str, Any]:
+    """The state of a home as it is, for `status`: asked of the lock, the repository and the registry themselves.
+
+    Of a daemon that runs, its own report comes besides: what it watches, its alarms.
+    """
+    lock = Lock(home.lock)
+    running = lock.is_held()
+    report = home.load("status.json") if running else {}
+    alarms = list(report.get("alarms", []))
+    value: dict[str, Any] = {"home": str(home.path), "running": running, "holder": lock.holder() if running else ""}
+    value |= {"tip": "", "commits": 0, "packs": 0, "watching": report.get("watching", "")}
+    try:
+        known = registry(home)
+        if home.exists():
+            from gitmaild.edges.repo import Repo  # noqa: PLC0415
+
+            repo = Repo(home.mailbox)
+            value |= {"tip": repo.tip(), "commits": repo.count(repo.tip()), "packs": repo.pack_count()}
+    except (MailError, Refused, OSError) as error:
+        known = Registry()
+        alarms.append({"alarm": getattr(error, "code", "error"), "text": str(error), "since": "now"})
+    roots = [str(home.post / slug) for slug in known.projects]
+    roots += [f"{place}/.gitmaild" for project in known.projects.values() for place in project.worktrees]
+    missing = {root: "not there; its mail is in the mailbox" for root in roots if not Path(root).is_dir()}
+    return value | {"roots": roots, "away": missing | report.get("away", {}), "alarms": alarms}
+
+
+def request(home: Home, name: str) -> None:
+    """Ask the daemon, the running one or the next, for something that is not a command of an agent."""
+    (home.state / name).touch()
+
+
+def is_requested(home: Home, name: str) -> bool:
+    return (home.state / name).exists()
+
+
 def take_request(home: Home, name: str) -> bool:
     """True once for each time that a command left a request file in `state/`."""
     try:
@@ -148,7 +275,7 @@ def take_request(home: Home, name: str) -> bool:
     return True
 
 
-def _open_root(path: Path, project: str, at_home: bool) -> DeskRoot:
+def open_root(path: Path, project: str, at_home: bool) -> DeskRoot:
     if at_home:
         (path / "agents" / "Overseer" / "outbox").mkdir(mode=0o700, parents=True, exist_ok=True)
     return DeskRoot(path, project, at_home=at_home)

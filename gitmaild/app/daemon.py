@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from gitmaild.app.alarms import Alarms
@@ -42,6 +43,7 @@ class Daemon:
         alarms: Alarms,
         settings: Settings,
         registry: Callable[[], Registry],
+        also_watch: list[Path],
         report: Callable[[dict[str, Any]], None],
         notify: Callable[..., None],
         upkeep: Callable[[], str],
@@ -53,6 +55,7 @@ class Daemon:
         self._repo, self.intake, self.mirrors = repo, intake, mirrors
         self.filing, self.roots, self._watcher = filing, roots, watcher
         self._clock, self.alarms, self._settings = clock, alarms, settings
+        self._also_watch = also_watch
         self._registry, self._report, self._notify, self._upkeep = registry, report, notify, upkeep
         self._rebuild_asked, self._watchdog_seconds = rebuild_asked, watchdog_seconds
         self._wall, self._monotonic = wall, monotonic
@@ -118,7 +121,8 @@ class Daemon:
             self.intake.follow_tip()
             self.roots.refresh(self._registry())
             self.roots.look_at_desks()
-            self._watcher.watch([path for root in self.intake.roots.values() for path in root.watched()])
+            desks = [path for root in self.intake.roots.values() for path in root.watched()]
+            self._watcher.watch([*self._also_watch, *desks])
             self._outboxes.look_everywhere(self.intake.roots.values())
             self.filing.look_everywhere()
             for path in self.filing.audit(self.intake.seen):

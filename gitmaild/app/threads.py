@@ -89,6 +89,9 @@ class Threads:
             self._index.add(project, page, sorted(found))
         self._index.set_checkpoint(tip)
 
+    def checkpoint(self) -> str:
+        return self._index.checkpoint()
+
     def set_checkpoint(self, tip: str) -> None:
         self._index.set_checkpoint(tip)
 

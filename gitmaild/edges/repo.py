@@ -260,6 +260,10 @@ class Repo:
         disk.replace(self.path / MAIN, f"{oid}\n".encode(), mode=0o644, durable=True)
         self.discard()
 
+    def count(self, tip: str) -> int:
+        """How many commits lead to `tip`; git counts them from its commit graph."""
+        return int(git(self.path, "rev-list", "--count", tip)) if tip else 0
+
     def pack_count(self) -> int:
         return sum(name.endswith(".pack") for name in os.listdir(self._packs))
 

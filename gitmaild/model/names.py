@@ -9,7 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from hashlib import sha256
 
-from gitmaild.model.errors import refuse
+from gitmaild.model.errors import Refused, refuse
 
 OVERSEER = "Overseer"
 POSTMASTER = "Postmaster"
@@ -70,6 +70,12 @@ def is_slug(text: str) -> bool:
 def slug(text: str) -> str:
     """`text` as a project slug: lower case, digits and single dashes; `project` where nothing is left."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-") or "project"
+
+
+def bad_slug(text: str) -> Refused:
+    return refuse(
+        "bad-slug", f"{text[:80]!r} is not a project slug", "use lower case letters, digits and dashes, at most 63: shop-web"
+    )
 
 
 def parse_address(text: str, *, field: str = "to", line: int = 0) -> Address:

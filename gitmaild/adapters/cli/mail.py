@@ -1,0 +1,304 @@
+"""send, reply, inbox, show, read, ack, thread, wait."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from gitmaild import wiring
+from gitmaild.adapters.cli.desk import Desk
+from gitmaild.adapters.cli.output import columns, fail, say, say_json
+from gitmaild.app import reading
+from gitmaild.app.reading import Entry
+from gitmaild.app.submit import Receipt
+from gitmaild.model.layout import FOLDERS
+from gitmaild.model.message import IMPORTANCE, Message
+from gitmaild.rules import frontmatter, pages
+
+_POLL = 0.1
+
+desk_of = click.make_pass_decorator(Desk)
+
+
+def _names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """`--to A,B --to C` as three names."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _body(file: str | None) -> str:
+    """The text of FILE, or of standard input for `-` and for a pipe."""
+    if file is None and sys.stdin.isatty():
+        return ""
+    data = sys.stdin.buffer.read() if file in (None, "-") else Path(str(file)).read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{file or 'standard input'}: byte at offset {error.start} is not UTF-8") from error
+
+
+@click.command()
+@click.option("--to", multiple=True, metavar="A,B", help="Who gets it. Names, everyone, or Overseer.")
+@click.option("--cc", multiple=True, metavar="C", help="Who gets a copy.")
+@click.option("--bcc", multiple=True, metavar="D", help="Who gets a copy that nobody else sees.")
+@click.option("--subject", "-s", default="", metavar="S", help="One line.")
+@click.option("--thread", default="", metavar="T", help="The conversation, e.g. an issue id. Default: a new one.")
+@click.option("--importance", type=click.Choice(IMPORTANCE), default="normal", show_default=True)
+@click.option("--ack", is_flag=True, help="Ask every recipient to acknowledge.")
+@click.option("--attach", multiple=True, type=click.Path(exists=True, dir_okay=False), metavar="F", help="Attach a file.")
+@click.option(
+    "--request-id", default="", metavar="R", help="Makes it safe to repeat: the same id gives the first answer again."
+)
+@click.argument("file", required=False)
+@desk_of
+def send(
+    desk: Desk,
+    *,
+    to: tuple[str, ...],
+    cc: tuple[str, ...],
+    bcc: tuple[str, ...],
+    subject: str,
+    thread: str,
+    importance: str,
+    ack: bool,
+    attach: tuple[str, ...],
+    request_id: str,
+    file: str | None,
+) -> None:
+    """Send a message whose text is FILE, or standard input.
+
+    \b
+    Examples:
+      gitmaild send --to RedCat,BlueLake --subject '[br-123] Start: Auth API' --thread br-123 body.md
+      echo 'Tests are red.' | gitmaild send --to everyone --importance high --subject 'main is broken'
+      gitmaild send --to RedCat --ack --attach report.txt --subject 'Please confirm' -
+    """
+    if not (to or cc or bcc):
+        raise click.UsageError("nobody to write to: add --to NAME")
+    files = [(Path(path).name, Path(path).read_bytes()) for path in attach]
+    fields: list[tuple[str, frontmatter.Written]] = [
+        (key, names) for key, names in (("to", _names(to)), ("cc", _names(cc)), ("bcc", _names(bcc))) if names
+    ]
+    fields += [("subject", subject), ("importance", importance)]
+    fields += [(key, value) for key, value in (("thread_id", thread), ("request_id", request_id)) if value]
+    fields += [("ack_required", True)] if ack else []
+    fields += [("attachments", tuple(name for name, _ in files))] if files else []
+    _told(desk, desk.submit("message", frontmatter.write(fields), _body(file), attachments=files))
+
+
+@click.command()
+@click.argument("message_id", metavar="ID")
+@click.option("--all", "to_all", is_flag=True, help="To everybody who got the message, not only to its sender.")
+@click.option("--subject", "-s", default="", metavar="S", help="Default: RE: and the subject that you answer.")
+@click.option("--importance", type=click.Choice(IMPORTANCE), default="normal", show_default=True)
+@click.option("--ack", is_flag=True, help="Ask every recipient to acknowledge.")
+@click.argument("file", required=False)
+@desk_of
+def reply(desk: Desk, *, message_id: str, to_all: bool, subject: str, importance: str, ack: bool, file: str | None) -> None:
+    """Answer message ID with FILE, or standard input. Recipient, subject and thread are filled in.
+
+    \b
+    Examples:
+      echo 'I take the tests.' | gitmaild reply msg_20261122_7b3dc3a7
+      gitmaild reply --all msg_20261122_7b3dc3a7 answer.md
+    """
+    message = _found(desk, message_id).message
+    fields: list[tuple[str, frontmatter.Written]] = [("in_reply_to", message.id), ("importance", importance)]
+    if to_all:
+        others = [name for name in dict.fromkeys((message.sender, *message.to)) if name != desk.agent]
+        copied = tuple(name for name in message.cc if name != desk.agent and name not in others)
+        fields += [("to", tuple(others) or (desk.agent,))] + ([("cc", copied)] if copied else [])
+    fields += [("subject", subject)] if subject else []
+    fields += [("ack_required", True)] if ack else []
+    _told(desk, desk.submit("message", frontmatter.write(fields), _body(file)))
+
+
+def _told(desk: Desk, receipt: Receipt) -> None:
+    """The answer to a send."""
+    recipients = [dict(zip(("name", "state"), text.split(" ", 1), strict=False)) for text in receipt.items("recipients")]
+    value = {
+        "id": receipt.text("id"),
+        "thread_id": receipt.text("thread_id"),
+        "status": receipt.text("status"),
+        "recipients": recipients,
+    }
+    ignored = receipt.items("ignored")
+    lines = [f"{value['status']}: {value['id']} (thread {value['thread_id']})"]
+    lines += [f"  {row['name']}: {row.get('state', '')}" for row in recipients]
+    lines += [f"  ignored field: {text}" for text in ignored]
+    desk.answer(value | ({"ignored": list(ignored)} if ignored else {}), "\n".join(lines))
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Read and acknowledged messages as well.")
+@click.option("--urgent", is_flag=True, help="Urgent messages only.")
+@click.option("--min", "least", type=click.Choice(IMPORTANCE), default="low", help="This importance and above.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
+@click.option("--thread", default="", metavar="T", help="One conversation; read and acknowledged messages included.")
+@click.option("--bodies", is_flag=True, help="With --json: the texts too.")
+@desk_of
+def inbox(
+    desk: Desk, *, everything: bool, urgent: bool, least: str, limit: int, since: str | None, thread: str, bodies: bool
+) -> None:
+    """List your mail, newest first. Listing marks nothing as read, and works with the daemon down.
+
+    \b
+    Examples:
+      gitmaild inbox
+      gitmaild inbox --urgent --json
+      gitmaild inbox --thread continuity --limit 1 --bodies --json
+    """
+    entries = reading.inbox(
+        desk.root_of(desk.agent),
+        desk.agent,
+        folders=FOLDERS if everything or thread else FOLDERS[:1],
+        least=least,
+        only="urgent" if urgent else "",
+        since=reading.parse_since(since, datetime.now(UTC)) if since else None,
+        thread=thread,
+        limit=limit,
+    )
+    _listed(desk, entries, bodies=bodies)
+
+
+def _listed(desk: Desk, entries: list[Entry], *, bodies: bool = False) -> None:
+    if desk.as_json:
+        say_json([entry.fields(body=bodies) for entry in entries])
+        return
+    if not entries:
+        say("no mail")
+    columns([_row(entry) for entry in entries])
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    message = entry.message
+    flags = "ack!" if message.ack_required and entry.state != "acked" else ""
+    state = "" if entry.state == "inbox" else entry.state
+    mark = " ".join(word for word in (message.importance if message.importance != "normal" else "", flags, state) if word)
+    return (message.id, f"{message.created:%m-%d %H:%M}", message.sender, mark, message.subject or "(no subject)")
+
+
+@click.command()
+@click.argument("message_id", metavar="ID")
+@desk_of
+def show(desk: Desk, *, message_id: str) -> None:
+    """Print message ID: yours, or any of the project's. Showing marks nothing as read.
+
+    \b
+    Example:
+      gitmaild show msg_20261122_7b3dc3a7
+    """
+    entry = _found(desk, message_id)
+    if desk.as_json:
+        say_json(entry.fields(body=True))
+    else:
+        say(pages.section(entry.message).rstrip("\n"))
+
+
+def _found(desk: Desk, message_id: str) -> Entry:
+    """A message from the desk, else from the mailbox. Ends the process with status 1 where there is none."""
+    try:
+        entry = reading.find(desk.root_of(desk.agent), desk.agent, message_id)
+    except click.UsageError:
+        entry = None  # nobody's desk: a person who looks something up
+    message = entry.message if entry else wiring.open_reader(desk.home).message(desk.project.slug, message_id)
+    if message is None:
+        fail(1, f"there is no message {message_id} in project {desk.project.slug}; list yours with gitmaild inbox --all")
+        raise click.exceptions.Exit(1)
+    return entry or Entry(message, "", "")
+
+
+@click.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@desk_of
+def read(desk: Desk, *, ids: tuple[str, ...]) -> None:
+    """Mark messages as read: they move from inbox/ to read/.
+
+    \b
+    Example:
+      gitmaild read msg_20261122_7b3dc3a7
+    """
+    _file(desk, "read", ids)
+
+
+@click.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@desk_of
+def ack(desk: Desk, *, ids: tuple[str, ...]) -> None:
+    """Acknowledge messages: they move to acked/, and their senders see it. Doing it twice changes nothing.
+
+    \b
+    Example:
+      gitmaild ack msg_20261122_7b3dc3a7
+    """
+    _file(desk, "ack", ids)
+
+
+def _file(desk: Desk, kind: str, ids: tuple[str, ...]) -> None:
+    receipt = desk.submit(kind, frontmatter.write([("ids", ids)]))
+    value = {"status": receipt.text("status"), "ids": list(ids)}
+    desk.answer(value, f"{'acknowledged' if kind == 'ack' else 'read'}: {', '.join(ids)}")
+
+
+@click.command()
+@click.argument("thread_id", metavar="ID")
+@click.option("--last", type=click.IntRange(1), help="Only the newest N messages.")
+@click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
+@desk_of
+def thread(desk: Desk, *, thread_id: str, last: int | None, since: str | None) -> None:
+    """Print a whole conversation, newest last.
+
+    \b
+    Examples:
+      gitmaild thread br-123
+      gitmaild thread br-123 --last 3 --json
+    """
+    messages = wiring.open_reader(desk.home).thread(desk.project.slug, thread_id)
+    if since:
+        floor = reading.parse_since(since, datetime.now(UTC))
+        messages = [message for message in messages if message.created >= floor]
+    messages = messages[-last:] if last else messages
+    if desk.as_json:
+        say_json([_thread_entry(message) for message in messages])
+    else:
+        for message in messages:
+            say(pages.section(message))
+    if not messages:
+        fail(1, f"no messages in thread {thread_id}")
+        raise click.exceptions.Exit(1)
+
+
+def _thread_entry(message: Message) -> dict[str, object]:
+    entry = Entry(message, "", "").fields(body=True)
+    return {key: value for key, value in entry.items() if key not in ("state", "path")} | {
+        "in_reply_to": message.in_reply_to
+    }
+
+
+@click.command()
+@click.option(
+    "--timeout", type=click.FloatRange(0), default=60.0, show_default=True, metavar="S", help="Seconds; 0 looks once."
+)
+@desk_of
+def wait(desk: Desk, *, timeout: float) -> None:
+    """Wait until there is unread mail, list it, and end; status 1 where none came in time.
+
+    \b
+    Example:
+      gitmaild wait --timeout 300 && gitmaild inbox
+    """
+    root, until, looked = desk.root_of(desk.agent), time.monotonic() + timeout, -1
+    while True:
+        root.forget()
+        changed = root.changed(f"agents/{desk.agent}/inbox")
+        if changed != looked and (entries := reading.inbox(root, desk.agent, limit=20)):
+            _listed(desk, entries)
+            return
+        looked = changed
+        if time.monotonic() >= until:
+            if desk.as_json:
+                say_json([])
+            raise click.exceptions.Exit(1)
+        time.sleep(min(_POLL, max(until - time.monotonic(), 0.0)))

@@ -1,0 +1,117 @@
+"""How every door reads mail: from the desk, which is plain files, so it works with the daemon down and starts fast."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gitmaild.app.ports import DeskRoot
+from gitmaild.model.errors import Refused, refuse
+from gitmaild.model.ids import hex_of, stamp
+from gitmaild.model.layout import FOLDERS, FileName, parse_file_name
+from gitmaild.model.message import IMPORTANCE, Message
+from gitmaild.rules import render
+
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message at a desk: its folder is its state."""
+
+    message: Message
+    state: str
+    path: str
+
+    def fields(self, *, body: bool = False) -> dict[str, object]:
+        """The shape that every door shows."""
+        message = self.message
+        shown: dict[str, object] = {
+            "id": message.id,
+            "thread_id": message.thread_id,
+            "from": message.sender,
+            "to": list(message.to),
+            "cc": list(message.cc),
+            "subject": message.subject,
+            "created": stamp(message.created),
+            "importance": message.importance,
+            "ack_required": message.ack_required,
+            "state": self.state,
+            "path": self.path,
+        }
+        return shown | ({"body": message.body} if body else {})
+
+
+def inbox(
+    root: DeskRoot,
+    agent: str,
+    *,
+    folders: Collection[str] = FOLDERS[:1],
+    least: str = "low",
+    only: str = "",
+    since: datetime | None = None,
+    thread: str = "",
+    limit: int = 0,
+) -> list[Entry]:
+    """The messages in `folders` of a desk, newest first.
+
+    `least` and `only` choose by importance, `since` by time, `thread` by thread; `limit` 0 is no limit. Only files that pass
+    by their name are opened, and none is changed.
+    """
+    floor = IMPORTANCE.index(least)
+    after = since.strftime("%Y%m%dT%H%M%S.%fZ") if since else ""
+    found: list[Entry] = []
+    for name, parts, folder in _newest_first(root, agent, folders):
+        if parts.at < after or IMPORTANCE.index(parts.importance) < floor or (only and parts.importance != only):
+            continue
+        entry = _entry(root, f"agents/{agent}/{folder}/{name}", folder)
+        if entry is None or (thread and entry.message.thread_id != thread):
+            continue
+        found.append(entry)
+        if limit and len(found) >= limit:
+            break
+    return found
+
+
+def find(root: DeskRoot, agent: str, message_id: str) -> Entry | None:
+    """A message of a desk by its id, or by the hexadecimal end of it."""
+    digits = hex_of(message_id)
+    for name, parts, folder in _newest_first(root, agent, FOLDERS):
+        if parts.hex == digits and (entry := _entry(root, f"agents/{agent}/{folder}/{name}", folder)):
+            return entry
+    return None
+
+
+def desk_of(root: DeskRoot) -> str:
+    """The one agent whose desk is in this root, or '' where there is none or several."""
+    desks = root.desks()
+    return desks[0] if len(desks) == 1 else ""
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """`2h`, `3d`, or a UTC time such as 2026-11-22 or 2026-11-22T15:00:00Z. Raises `Refused`."""
+    if match := _DURATION.fullmatch(text):
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise refuse("bad-time", f"{text!r} is not a time", "use 2h, 3d, or 2026-11-22T15:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+
+
+def _newest_first(root: DeskRoot, agent: str, folders: Collection[str]) -> Iterator[tuple[str, FileName, str]]:
+    listed = ((name, folder) for folder in folders for name in root.names(f"agents/{agent}/{folder}"))
+    for name, folder in sorted(listed, reverse=True):
+        if parts := parse_file_name(name):
+            yield name, parts, folder
+
+
+def _entry(root: DeskRoot, path: str, state: str) -> Entry | None:
+    data = root.read(path)
+    if data is None:
+        return None
+    try:
+        return Entry(render.parse_message(data), state, f"{root.key}/{path}")
+    except (Refused, KeyError, ValueError):
+        return None
