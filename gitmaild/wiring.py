@@ -1,6 +1,9 @@
-"""The one place where the loop meets the outside: builds a daemon or a door's view of a home."""
+"""The one place where the loop meets the outside: builds a daemon or a door's view of a home.
 
-import logging
+What only a daemon or a rare command needs is imported where it is needed: `inbox` must start in a tenth of a second.
+"""
+
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -8,27 +11,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmaild.edges import config, worktree
 from gitmaild.edges.deskroot import DeskRoot
 from gitmaild.edges.home import Home, ThreadIndex
 from gitmaild.edges.lock import Lock, Locked
-from gitmaild.edges.notify import Notifier
 from gitmaild.model import names
-from gitmaild.model.clock import Clock
 from gitmaild.model.drop import Hint
 from gitmaild.model.errors import MailError, Refused
 from gitmaild.model.registry import Registry
-from gitmaild.model.settings import Settings
 from gitmaild.rules import roots as roots_file
 
 if TYPE_CHECKING:
     from gitmaild.app.daemon import Daemon
     from gitmaild.app.ports import Watcher
     from gitmaild.app.queries import Reader
+    from gitmaild.edges.supervisor import Supervisor
+    from gitmaild.model.settings import Settings
 
-__all__ = ["Home", "Office", "enrol", "look", "open_office", "open_reader", "open_root", "registry", "serve_once"]
+__all__ = [
+    "Home",
+    "Office",
+    "enrol",
+    "look",
+    "open_office",
+    "open_reader",
+    "open_root",
+    "registry",
+    "serve_once",
+    "supervisor",
+]
 
-_log = logging.getLogger("gitmaild")
 REBUILD = "rebuild"
 
 
@@ -40,15 +51,21 @@ def registry(home: Home) -> Registry:
     return roots_file.parse(home.registry())
 
 
-def settings(home: Home, environment: Mapping[str, str]) -> Settings:
+def settings(home: Home, environment: Mapping[str, str]) -> "Settings":
+    import logging  # noqa: PLC0415
+
+    from gitmaild.edges import config  # noqa: PLC0415
+
     loaded, warnings = config.load(home.config, environment)
     for warning in warnings:
-        _log.warning("%s", warning)
+        logging.getLogger("gitmaild").warning("%s", warning)
     return loaded
 
 
 def git_settings(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The `gitmaild.*` settings of the repository around `path`."""
+    from gitmaild.edges import worktree  # noqa: PLC0415
+
     return worktree.settings(path, environment)
 
 
@@ -61,6 +78,7 @@ def open_reader(home: Home) -> "Reader":
     from gitmaild.app.queries import Reader  # noqa: PLC0415
     from gitmaild.app.threads import Threads  # noqa: PLC0415
     from gitmaild.edges.repo import Repo  # noqa: PLC0415
+    from gitmaild.model.settings import Settings  # noqa: PLC0415
 
     if not home.exists():
         raise NoHome(f"there is no mailbox in {home.path}; run gitmaild init in your worktree first")
@@ -69,13 +87,21 @@ def open_reader(home: Home) -> "Reader":
 
 
 def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:
-    """Run one pass here, where nobody else serves this home. False: somebody does, or this process may not."""
+    """Run one pass here, where nobody else serves this home. False: somebody else does, and it is worth waiting.
+
+    A process that may not write the home, as in a sandbox, runs nothing; the next daemon will. Raises `MailError` or OSError
+    where the home cannot be served.
+    """
     if Lock(home.lock).is_held():
         return False
     try:
         office = open_office(home, environment, watcher=NoHints())
-    except (Locked, PermissionError):
+    except Locked:
         return False
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return True
+        raise
     try:
         office.daemon.turn(hints)
     finally:
@@ -88,6 +114,8 @@ def enrol(home: Home, path: Path, *, project: str, join: bool) -> tuple[str, Pat
 
     Raises `Refused` for a slug that is no slug, or that another repository holds.
     """
+    from gitmaild.edges import worktree  # noqa: PLC0415
+
     found = worktree.find(path)
     known = registry(home).of_repository(str(found.repository))
     slug = project or (known.slug if known else names.slug(found.name))
@@ -102,10 +130,12 @@ def enrol(home: Home, path: Path, *, project: str, join: bool) -> tuple[str, Pat
     home.change_registry(change)
     root = found.top / ".gitmaild"
     root.mkdir(exist_ok=True)
+    # A checkout may hold anything under these names, symlinks included: from here on nothing is followed.
+    desks = open_root(root, slug, at_home=False)
+    if not desks.exists(".gitignore"):
+        desks.put(".gitignore", b"*\n", mode=0o644)
+    desks.close()
     (root / "agents").mkdir(exist_ok=True)
-    ignore = root / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
     worktree.mark(found, home=home.path, project=slug)
     return slug, root
 
@@ -142,7 +172,7 @@ def open_office(
     wall: Callable[[], datetime] = wall_clock,
     entropy: Callable[[int], bytes] = os.urandom,
     monotonic: Callable[[], float] = time.monotonic,
-    limits: Settings | None = None,
+    limits: "Settings | None" = None,
     watcher: "Watcher | None" = None,
 ) -> Office:
     """Take the lock and recover. Raises `Locked` where another gitmaild has it, `Damaged` for a broken mailbox."""
@@ -155,8 +185,9 @@ def open_office(
     from gitmaild.app.roots import Roots  # noqa: PLC0415
     from gitmaild.app.threads import Threads  # noqa: PLC0415
     from gitmaild.edges.maintenance import Maintenance  # noqa: PLC0415
+    from gitmaild.edges.notify import Notifier  # noqa: PLC0415
     from gitmaild.edges.repo import Repo  # noqa: PLC0415
-    from gitmaild.edges.watch import Watcher as InotifyWatcher  # noqa: PLC0415
+    from gitmaild.model.clock import Clock  # noqa: PLC0415
 
     home.make()
     limits = limits or settings(home, environment)
@@ -194,13 +225,13 @@ def open_office(
             mirrors=mirrors,
             filing=Filing(repo, mirrors, limits, monotonic),
             roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=open_root, post=home.post),
-            watcher=watcher or InotifyWatcher(),
+            watcher=watcher or _inotify(),
             clock=clock,
             alarms=alarms,
             settings=limits,
             registry=lambda: registry(home),
             also_watch=[home.path],
-            report=lambda state: home.store("status.json", state),
+            report=_on_change(lambda state: home.store("status.json", state)),
             notify=notifier.send,
             upkeep=upkeep_poll,
             rebuild_asked=lambda: take_request(home, REBUILD),
@@ -213,6 +244,12 @@ def open_office(
         lock.release()
         raise
     return Office(home, lock, daemon, upkeep.stop)
+
+
+def _inotify() -> "Watcher":
+    from gitmaild.edges.watch import Watcher as InotifyWatcher  # noqa: PLC0415 - 34 ms that one pass does not need
+
+    return InotifyWatcher()
 
 
 class NoHints:
@@ -253,8 +290,24 @@ def look(home: Home) -> dict[str, Any]:
         alarms.append({"alarm": getattr(error, "code", "error"), "text": str(error), "since": "now"})
     roots = [str(home.post / slug) for slug in known.projects]
     roots += [f"{place}/.gitmaild" for project in known.projects.values() for place in project.worktrees]
-    missing = {root: "not there; its mail is in the mailbox" for root in roots if not Path(root).is_dir()}
-    return value | {"roots": roots, "away": missing | report.get("away", {}), "alarms": alarms}
+    away: dict[str, str] = dict(report.get("away", {}))
+    waiting: dict[str, dict[str, int]] = {}
+    for root in roots:
+        try:
+            waiting[root] = _waiting(Path(root))
+        except (MailError, OSError) as error:
+            away.setdefault(root, str(error))
+    return value | {"roots": roots, "away": away, "waiting": waiting, "alarms": alarms}
+
+
+def _waiting(path: Path) -> dict[str, int]:
+    """Files in each outbox of a root that are not answered yet, claimed ones included."""
+    root = DeskRoot(path, "", at_home=True)
+    try:
+        found = {agent: len(root.waiting(agent)) + len(root.claims(agent)) for agent in root.desks()}
+    finally:
+        root.close()
+    return {agent: count for agent, count in found.items() if count}
 
 
 def request(home: Home, name: str) -> None:
@@ -264,6 +317,18 @@ def request(home: Home, name: str) -> None:
 
 def is_requested(home: Home, name: str) -> bool:
     return (home.state / name).exists()
+
+
+def _on_change(store: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """`store`, called only where the value differs from the last one."""
+    last: list[dict[str, Any]] = []
+
+    def changed(value: dict[str, Any]) -> None:
+        if [value] != last:
+            last[:] = [value]
+            store(value)
+
+    return changed
 
 
 def take_request(home: Home, name: str) -> bool:
@@ -279,3 +344,13 @@ def open_root(path: Path, project: str, at_home: bool) -> DeskRoot:
     if at_home:
         (path / "agents" / "Overseer" / "outbox").mkdir(mode=0o700, parents=True, exist_ok=True)
     return DeskRoot(path, project, at_home=at_home)
+
+
+def supervisor(home: Home, environment: Mapping[str, str], *, launchd: bool, hardened: bool = False) -> "Supervisor":
+    """Whoever runs the daemon for the user: launchd, or systemd. With `hardened`, only what is enrolled now is writable."""
+    from gitmaild.edges.supervisor import Launchd, Systemd  # noqa: PLC0415
+
+    if launchd:
+        return Launchd(home.path, environment)
+    places = [place for project in registry(home).projects.values() for place in project.worktrees] if hardened else []
+    return Systemd(home.path, environment, hardened=hardened, writable=places)

@@ -1,13 +1,19 @@
 """A post office in a temporary directory, driven by hand: real git, real files, no watcher, no sleep."""
 
 import os
+import shutil
 import subprocess
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+
+import pygit2
 
 from gitmaild import wiring
 from gitmaild.edges.home import Home
+from gitmaild.model.changeset import parse_commit_message
 from gitmaild.model.drop import Hint, How
-from gitmaild.model.layout import parse_file_name
+from gitmaild.model.layout import FOLDERS, parse_file_name
 from gitmaild.model.settings import Settings
 from gitmaild.rules import roots as roots_file
 from tests.fakes import FakeClock, SeededEntropy, StillWatcher
@@ -64,9 +70,34 @@ class Post:
         """Let time pass, hint at everything, and let the daemon go round once; how many commands it answered."""
         office = self.start()
         self.clock.advance(seconds)
-        found = [p for w in self._worktrees() for p in w.glob("agents/*/outbox/*") if not p.name.startswith(".")]
-        hints = [Hint(str(path.parent), path.name, How.RENAMED) for path in found]
-        return office.daemon.turn([Hint(""), *hints])
+        return office.daemon.turn([Hint(""), *self.hints()])
+
+    def hints(self) -> list[Hint]:
+        """What a watcher would say now that everything had just been renamed to where it is."""
+        roots = self._worktrees()
+        found = [p for w in roots for p in w.glob("agents/*/outbox/*") if not p.name.startswith(".")]
+        moved = [p for w in roots for folder in FOLDERS[1:] for p in w.glob(f"agents/*/{folder}/*")]
+        return [Hint(str(path.parent), path.name, How.RENAMED) for path in (*found, *moved)]
+
+    def settle(self, seconds: float = 1.0) -> None:
+        """Go round until nothing is left to be done."""
+        for _ in range(20):
+            answered = self.turn(seconds)
+            if not answered and not self.office_claims() and not any(self._outboxes()):
+                return
+        raise AssertionError(f"still busy: {self.office_claims()} {list(self._outboxes())}")
+
+    def office_claims(self) -> list[str]:
+        return sorted(self.start().daemon.intake.claims)
+
+    def _outboxes(self) -> Iterator[Path]:
+        """What asks to be taken, in every outbox whose desk is not a symlink."""
+        for root in self._worktrees():
+            yield from (p for p in root.glob("agents/*/outbox/*.md") if not p.name.startswith("."))
+
+    def alarms(self) -> list[str]:
+        """The keys of the alarms that are raised, the path of a root left out."""
+        return [str(alarm["alarm"]).partition(" ")[0] for alarm in self.start().daemon.state()["alarms"]]
 
     def scan(self, seconds: float = 1.0) -> int:
         """Go round without any hint of a rename: files must have been still for long enough."""
@@ -111,9 +142,10 @@ class Post:
         draft.rename(outbox / name)
         return outbox / name
 
-    def file(self, agent: str, name: str, folder: str, source: str = "inbox") -> None:
+    def file(self, agent: str, name: str, folder: str, source: str = "inbox", worktree: Path | None = None) -> None:
         """Move a message to `read/` or `acked/`."""
-        (self.desk(agent) / source / name).rename(self.desk(agent) / folder / name)
+        desk = self.desk(agent, worktree)
+        (desk / source / name).rename(desk / folder / name)
 
     # --- what agents see
 
@@ -158,6 +190,106 @@ class Post:
         """The subjects of all commits, oldest first."""
         return self.git("log", "--reverse", "--format=%s", "main").splitlines()
 
+    def commits(self) -> list[tuple[str, dict[str, str], str]]:
+        """(subject, trailers, body) of every commit, oldest first."""
+        repository = pygit2.Repository(str(self.home.mailbox))
+        found = []
+        for commit in repository.walk(repository.lookup_reference("refs/heads/main").target):
+            trailers, body = parse_commit_message(commit.message)
+            found.append((commit.message.partition("\n")[0], trailers, body))
+        return found[::-1]
+
+    def tree(self) -> dict[str, str]:
+        """Every path of main's tree, with its blob's id."""
+        repository = pygit2.Repository(str(self.home.mailbox))
+        found: dict[str, str] = {}
+
+        def walk(tree: pygit2.Tree, above: str) -> None:
+            for entry in tree:
+                if isinstance(entry, pygit2.Tree):
+                    walk(entry, f"{above}{entry.name}/")
+                else:
+                    found[f"{above}{entry.name}"] = str(entry.id)
+
+        walk(repository.revparse_single("refs/heads/main").tree, "")
+        return found
+
+    def blob(self, oid: str) -> bytes:
+        return bytes(pygit2.Repository(str(self.home.mailbox))[oid].data)
+
+    def fsck(self) -> None:
+        done = subprocess.run(
+            ["git", f"--git-dir={self.home.mailbox}", "fsck", "--strict", "--no-dangling", "--no-progress"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    def foreign(self, puts: dict[str, str | bytes], message: str = "by hand\n", *, date: str = "1767225600 +0000") -> str:
+        """A commit on main by somebody else, with plain git: files put into the tree at these paths. Its id."""
+        index = {"GIT_INDEX_FILE": str(self.top / "foreign-index"), "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+
+        def git(*arguments: str, data: bytes = b"") -> str:
+            command = ["git", f"--git-dir={self.home.mailbox}", *arguments]
+            done = subprocess.run(command, input=data, check=True, capture_output=True, env=os.environ | index)
+            return done.stdout.decode().strip()
+
+        git("read-tree", "main")
+        for path, data in puts.items():
+            oid = git("hash-object", "-w", "--stdin", data=data.encode() if isinstance(data, str) else data)
+            git("update-index", "--add", "--cacheinfo", f"100644,{oid},{path}")
+        tree = git("write-tree")
+        commit = git("commit-tree", "-p", "main", tree, data=message.encode())
+        git("update-ref", "refs/heads/main", commit)
+        return commit
+
+    # --- what must always be so
+
+    def check_exactly_once(self) -> None:
+        """No command is in git twice, no message in two places, and `created` grows from commit to commit."""
+        commands = [t["Command"].split(" ")[1] for _, t, _ in self.commits() if "Command" in t]
+        assert [c for c, count in Counter(commands).items() if count > 1] == []
+        accepted = [t["Accepted"] for _, t, _ in self.commits() if "Accepted" in t]
+        assert accepted == sorted(set(accepted))
+        paths = list(self.tree())
+        copies = Counter((p.split("/agents/")[1].split("/")[0], p.split("/")[-1]) for p in paths if "/agents/" in p)
+        assert [c for c, count in copies.items() if count > 1 and parse_file_name(c[1])] == []
+        for root in self._worktrees():
+            for desk in root.glob("agents/*"):
+                shown = Counter(n for folder in FOLDERS for n in _names(desk / folder) if parse_file_name(n))
+                assert [n for n, count in shown.items() if count > 1] == []
+
+    def check_nothing_left(self) -> None:
+        """No claim, and no draft of the daemon's own, is left anywhere."""
+        for root in self._worktrees():
+            assert [str(p) for p in root.glob("agents/*/outbox/.claimed/*")] == []
+            assert [str(p) for p in root.rglob(".*.tmp")] == []
+        assert sorted(p.name for p in self.home.mailbox.rglob("*.lock")) == []
+
+    def check_mirrors(self) -> None:
+        """What was kept up is what would be made from nothing. Ends the daemon, and begins another."""
+        kept_up = self.snapshot()
+        self.stop()
+        self.wipe()
+        self.turn()
+        made = self.snapshot()
+        assert sorted(made) == sorted(kept_up)
+        assert [path for path in made if made[path] != kept_up[path]] == []
+
+    def wipe(self) -> None:
+        """Remove everything that is derived."""
+        shutil.rmtree(self.home.state / "threads", ignore_errors=True)
+        shutil.rmtree(self.home.path / "index", ignore_errors=True)
+        for root in self._worktrees():
+            for folder in (*FOLDERS, "sent"):
+                for path in root.glob(f"agents/*/{folder}"):
+                    shutil.rmtree(path)
+            for name in ("threads", "leases", "files"):
+                shutil.rmtree(root / name, ignore_errors=True)
+            for name in (".checkpoint", "README.md", "agents.md", ".gitignore"):
+                (root / name).unlink(missing_ok=True)
+
     def snapshot(self) -> dict[str, bytes]:
         """Every mirrored file of every worktree, for comparing a mirror that was kept up with one made from nothing."""
         found = {}
@@ -165,6 +297,10 @@ class Post:
             for path in sorted(root.rglob("*")):
                 relative = path.relative_to(root).as_posix()
                 ours = not any(part in ("outbox", "rejected") for part in path.parts[len(root.parts) :])
-                if path.is_file() and ours and relative != ".checkpoint":
+                if path.is_file() and ours and relative != ".checkpoint" and not path.name.endswith(".orig"):
                     found[f"{root.name if root.name != '.gitmaild' else root.parent.name}/{relative}"] = path.read_bytes()
         return found
+
+
+def _names(directory: Path) -> list[str]:
+    return os.listdir(directory) if directory.is_dir() else []

@@ -162,7 +162,7 @@ class Daemon:
             "accepted": self.intake.accepted,
             "claimed": len(self.intake.claims),
             "roots": sorted(self.intake.roots),
-            "away": self.roots.away,
+            "away": dict(self.roots.away),
             "alarms": self.alarms.listed(),
             "watching": self._watcher.polling or "inotify hints and a scan",
         }

@@ -56,6 +56,14 @@ class Work:
     gone: bool = False
 
 
+class Broken(Exception):
+    """Our own code failed on one file: a bug, which must cost that file and not the post office."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work.claim.file)
+        self.work = work
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A message that its agent moved to `read/` or `acked/`: a command without a drop."""
@@ -86,6 +94,7 @@ class Intake:
         self.seen = ""  # the tip that the mirrors show
         self.taken: set[str] = set()  # ids in use today, without their prefix
         self.claims: dict[str, Claim] = {}  # claimed and not yet answered
+        self.committed: dict[str, str] = {}  # claims that the mailbox has, and as what; still to be let go
         self.tries: dict[str, int] = {}
         self.accepted = 0
 
@@ -104,6 +113,17 @@ class Intake:
             return 0
         for work in works:
             self._read(work)
+        self._land(works, wishes)
+        for work in works:
+            try:
+                self._let_go(work)
+            except (MailError, OSError) as error:
+                self._mirrors.lose(work.claim.root, error)
+        return sum(work.landed or work.gone for work in works) + len(wishes)
+
+    def _land(self, works: list[Work], wishes: list[Wish]) -> None:
+        """Plan, commit and show. From the moment that a batch has landed, its claims are `committed`: whatever fails
+        afterwards, they are let go and never planned again."""
         for _ in range(_RETRIES):
             self.follow_tip()
             try:
@@ -119,17 +139,17 @@ class Intake:
                 raise
         else:
             raise Halted(f"main moved {_RETRIES} times while one pass was planned; another program writes the mailbox")
-        if batch.landed:
-            self.seen = batch.landed[-1].oid
-            self._remember_tip(self.seen)
-            self._mirrors.apply(batch.landed, batch.tree)
-        for work in works:
-            try:
-                self._let_go(work)
-            except (MailError, OSError) as error:
-                self._mirrors.lose(work.claim.root, error)
+        self.committed |= {work.claim.id: "refuse" if work.refusal else "accept" for work in works if work.landed}
+        self._show(batch)
         self.accepted += len(batch.landed)
-        return sum(work.landed or work.gone for work in works) + len(wishes)
+
+    def _show(self, batch: Batch) -> None:
+        """Show what has landed. Only then is it seen: where showing fails, the next pass follows the tip to it."""
+        if batch.landed:
+            tip = batch.landed[-1].oid
+            self._remember_tip(tip)
+            self._mirrors.apply(batch.landed, batch.tree)
+            self.seen = tip
 
     def found(self, project: str) -> None:
         """Open a project in the mailbox, where it is not open yet."""
@@ -142,9 +162,7 @@ class Intake:
         assert isinstance(change, Changeset)
         batch.add(change)
         batch.land()
-        self.seen = batch.landed[-1].oid
-        self._remember_tip(self.seen)
-        self._mirrors.apply(batch.landed, batch.tree)
+        self._show(batch)
 
     def follow_tip(self) -> None:
         """Notice commits that somebody else made: show them where they follow ours, refuse to write where they do not."""
@@ -157,8 +175,13 @@ class Intake:
                 f"history rewritten: main is at {tip[:12] or 'nothing'}, which does not descend from {self.seen[:12]}; "
                 "put it back with git update-ref, or accept it with gitmaild rebuild"
             )
-        log.info("foreign-commits old=%s new=%s", self.seen[:12], tip[:12])
+        log.info("followed-tip old=%s new=%s", self.seen[:12], tip[:12])
         commits = list(self._repo.commits(self.seen, tip))
+        for commit in commits:
+            # Ours after all, where the ref moved and the disk then failed.
+            kind, _, command_id = commit.trailers.get("Command", "").partition(" ")
+            if command_id in self.claims:
+                self.committed[command_id] = kind
         self._mirrors.apply(commits, self._repo.tree(tip))
         self.seen = tip
         self._remember_tip(tip)
@@ -217,7 +240,18 @@ class Intake:
             self._broke(work)
 
     def _plan(self, works: list[Work], wishes: list[Wish]) -> Batch:
-        """Every command planned on its predecessor's result, in one batch."""
+        """Every command planned on its predecessor's result, in one batch.
+
+        Where our own code breaks on one of them, half a plan may stand in the batch: all are planned again without it.
+        """
+        while True:
+            try:
+                return self._planned(works, wishes)
+            except Broken as broken:
+                self._broke(broken.work)
+                self._repo.discard()
+
+    def _planned(self, works: list[Work], wishes: list[Wish]) -> Batch:
         batch = self._repo.batch(self.seen)
         mailboxes: dict[str, Mailbox] = {}
 
@@ -225,24 +259,19 @@ class Intake:
             return mailboxes.setdefault(project, Mailbox(batch.tree, project))
 
         for work in works:
-            work.landed = False
+            work.landed = work.claim.id in self.committed
             root = self.roots.get(work.claim.root)
-            if root is None or work.gone or batch.size > self._settings.batch_bytes:
+            if work.landed or root is None or work.gone or batch.size > self._settings.batch_bytes:
                 continue
             try:
                 self._plan_one(work, batch, mailbox(root.project))
             except (OSError, MailError):
                 raise
-            except Exception:  # noqa: BLE001 - as in _read
-                # Half a plan may stand in the batch: all are planned again, without this one.
-                self._broke(work)
-                self._repo.discard()
-                return self._plan(works, wishes)
+            except Exception as error:
+                raise Broken(work) from error
         for wish in wishes:
-            envelope = self._envelope(wish.project, wish.agent)
-            planned = plan(
-                File(envelope, wish.folder, (wish.message_id,)), mailbox(wish.project), self._clock.now(), self._settings
-            )
+            command = File(self._envelope(wish.project, wish.agent), wish.folder, (wish.message_id,))
+            planned = plan(command, mailbox(wish.project), self._clock.now(), self._settings)
             if isinstance(planned, Changeset) and planned.puts:
                 batch.add(planned)
         return batch
@@ -270,6 +299,8 @@ class Intake:
         if not work.landed and not work.gone:
             return
         if root is not None and not work.gone:
+            if self.committed.get(claim.id) == "refuse" and work.refusal is None:
+                work.refusal = self._replanned(work, root.project)
             if work.refusal is not None:
                 root.reject(claim, render.why(work.refusal, file=_shown(claim), at=stamp(self._clock.last)))
             elif not root.done(claim, work.dropped):
@@ -278,20 +309,12 @@ class Intake:
                 for name in work.command.attachments:
                     root.attachment_done(claim.agent, name)
         self.claims.pop(claim.id, None)
+        self.committed.pop(claim.id, None)
         self.tries.pop(claim.id, None)
 
     def settle(self, accepted: dict[str, str]) -> None:
-        """Finish claims that the mailbox has already: `accepted` maps command ids to their commits' `Command` kinds."""
-        for claim in list(self.claims.values()):
-            if claim.id in accepted and (root := self.roots.get(claim.root)):
-                if accepted[claim.id] == "refuse":
-                    work = Work(claim)
-                    self._read(work)
-                    refusal = work.refusal or self._replanned(work, root.project)
-                    root.reject(claim, render.why(refusal, file=_shown(claim), at=stamp(self._clock.last)))
-                else:
-                    root.done(claim, None)
-                del self.claims[claim.id]
+        """Note which claims the mailbox has already: command ids and their commits' kinds. The next pass lets them go."""
+        self.committed |= {command_id: kind for command_id, kind in accepted.items() if command_id in self.claims}
 
     def _replanned(self, work: Work, project: str) -> Refusal:
         """Why a refused command was refused, planned once more; the note in its sender's inbox has the words of the day."""

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gitmaild.app.ports import DeskRoot
 from gitmaild.model import layout
@@ -35,6 +35,14 @@ class Mirror:
         self._sent: dict[str, OrderedDict[str, str]] = {}
         self._filed: dict[tuple[str, str], set[str]] = {}
         self._pages: OrderedDict[str, None] = OrderedDict()
+
+    def sweep(self) -> None:
+        """Remove the drafts that a killed daemon left where it writes; an agent's own drafts lie in its outbox."""
+        desks = [f"agents/{agent}/{folder}" for agent in self.desks for folder in (*FOLDERS, "sent", "rejected")]
+        for directory in ("", "threads", *desks):
+            for name in self.root.names(directory):
+                if name[0] == "." and name.endswith(".tmp"):
+                    self.root.remove(f"{directory}/{name}".lstrip("/"))
 
     # --- one thing shown
 
@@ -100,22 +108,27 @@ class Mirror:
         present = {name for folder in FOLDERS for name in self.root.names(f"agents/{agent}/{folder}")}
         return {name for folder in FOLDERS for name in self._expected(agent, folder, mailbox) if name not in present}
 
-    def reconcile(self, agent: str, mailbox: Mailbox, *, spare: Collection[str] = ()) -> list[str]:
-        """Compare a desk's three folders with the tree and mend them; what had to be mended. `spare` is left missing."""
+    def reconcile(self, agent: str, mailbox: Mailbox, *, spare: Collection[str] = (), thorough: bool = False) -> list[str]:
+        """Compare a desk's three folders with the tree and mend them; what had to be mended. `spare` is left missing.
+
+        An edit shows by its mtime. `thorough` compares lengths as well: a power cut leaves files that are cut short.
+        """
         mended: list[str] = []
         for folder in FOLDERS:
             desk = f"agents/{agent}/{folder}"
             expected = self._expected(agent, folder, mailbox)
             if folder != "inbox":
                 self._filed[agent, folder] = set(expected)
-            present = {name: mtime for name, _, mtime in self.root.entries(desk)}
+            present = {name: (mtime, size) for name, size, mtime in self.root.entries(desk)}
             mended += [f"{desk}/{n}" for n in present.keys() - expected.keys() if self._unwanted(agent, folder, n, mailbox)]
             for name, path in expected.items():
-                if present.get(name) == created(name):
+                mtime, size = present.get(name, (0, -1))
+                if mtime == created(name) and not thorough:
                     continue
                 if name not in present and (name in spare or self._lies_higher(agent, folder, name)):
                     continue
-                if self.mend(f"{desk}/{name}", mailbox.tree.read(path) or b""):
+                data = mailbox.tree.read(path) or b""
+                if (mtime, size) != (created(name), len(data)) and self.mend(f"{desk}/{name}", data):
                     mended.append(f"{desk}/{name}")
         return mended
 
@@ -134,13 +147,16 @@ class Mirror:
         self.mend(f"agents/{agent}/{held.folder}/{name}", mailbox.tree.read(held.path) or b"")
 
     def mend(self, path: str, data: bytes) -> bool:
-        """Make a message's file hold `data`; bytes that somebody else wrote there are kept as `.orig`. False: it did."""
+        """Make a message's file hold `data`; False: it did.
+
+        Bytes that somebody else wrote there are kept as `.orig`; a file that was only cut short holds nothing to keep.
+        """
         at = created(path.rpartition("/")[2])
         found = self.root.read(path, limit=1 << 26)
         if found == data:
             self.root.touch(path, at)
             return False
-        if found is not None:
+        if found is not None and not data.startswith(found):
             self.root.move(path, f"{path}.orig")
         self.root.put(path, data, mtime_ns=at)
         return True
@@ -194,7 +210,7 @@ class Mirror:
 
 def created(name: str) -> int:
     """The time in a message's file name, in nanoseconds: the mtime of its mirrored copies, so that stat tells an edit."""
-    return _nanoseconds(datetime.strptime(name[:23], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC))
+    return _nanoseconds(datetime.fromisoformat(name[:23]))
 
 
 def _nanoseconds(moment: datetime) -> int:

@@ -14,8 +14,8 @@ from gitmaild.app.threads import Threads, parsed
 from gitmaild.model import layout
 from gitmaild.model.changeset import Landed, parse_commit_message
 from gitmaild.model.errors import MailError
-from gitmaild.model.ids import hex_of, parse_stamp
-from gitmaild.model.layout import Copy, ProfilePath
+from gitmaild.model.ids import hex_of, parse_stamp, thread_file
+from gitmaild.model.layout import Canonical, Copy, ProfilePath
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
@@ -39,7 +39,7 @@ class Mirrors:
         self._repo, self.threads, self._settings, self._protocol = repo, threads, settings, protocol
         self.attached: dict[str, Mirror] = {}
         self._crowds: set[str] = set()  # projects whose agents.md is not written yet
-        self._tip = ""
+        self._tip = self._flushed = ""
         self._doubted = False
         self._remade: set[str] = set()
         # Called with (root key, error) for a root that refused; the owner of the roots replaces it.
@@ -52,6 +52,7 @@ class Mirrors:
         root.put(".gitignore", b"*\n", mode=0o644)
         root.put("README.md", self._protocol.replace(b"{project}", root.project.encode()), mode=0o644)
         mirror = self.attached[root.key] = Mirror(root, self._settings)
+        mirror.sweep()
         self.catch_up(mirror, tip)
 
     def detach(self, key: str) -> None:
@@ -79,6 +80,7 @@ class Mirrors:
         changes: dict[str, Change] = {}
         for commit in landed:
             self._digest(commit, tree, changes)
+        self.threads.settle()
         for project, change in changes.items():
             _digest_filed(project, change, tree)
         for mirror in list(self.attached.values()):
@@ -91,7 +93,9 @@ class Mirrors:
         return bool(self.threads.changed or self._crowds)
 
     def flush(self) -> None:
-        """Write the pages that changed, and say in every root how far it has come."""
+        """Write the pages that changed, and say in every root how far it has come. Costs nothing where nothing has."""
+        if not self.has_unwritten_pages() and self._flushed == self._tip:
+            return
         for project, page in self.threads.changed:
             if rendered := self.threads.page(project, page):
                 self._everywhere(project, lambda m, p=page, r=rendered: m.page(p, *r))  # type: ignore[misc]
@@ -100,6 +104,7 @@ class Mirrors:
             self._everywhere(project, lambda m, d=data: m.root.put("agents.md", d, mode=0o644))  # type: ignore[misc]
         self.threads.changed.clear()
         self._crowds.clear()
+        self._flushed = self._tip
         if self._tip:
             self.threads.set_checkpoint(self._tip)
             for mirror in list(self.attached.values()):
@@ -178,8 +183,11 @@ class Mirrors:
             held = mailbox.held(agent, name)
             if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path) or b"")):
                 mirror.refresh(message, _sent_page(message, mailbox))
-        newest = self.threads.newest(mirror.project)
-        self._put_pages(mirror, [page for page in newest if (mirror.project, page) in self.threads.changed])
+        # Asked of the commits: the index has its own checkpoint, and may have come further than this root.
+        puts = [(layout.recognise(path), oid) for commit in commits for path, oid in commit.puts]
+        mail = [parsed(self._repo.blob(oid)) for p, oid in puts if isinstance(p, Canonical) and p.project == mirror.project]
+        spoken = {thread_file(message.thread_id) for message in mail if message}
+        self._put_pages(mirror, [page for page in self.threads.newest(mirror.project) if page in spoken])
         mirror.root.put("agents.md", _agents_page(mailbox), mode=0o644)
 
     def _rebuild(self, mirror: Mirror, tip: str) -> None:
@@ -196,7 +204,7 @@ class Mirrors:
         known = {agent for agent in desks if mailbox.profile(agent)}
         for agent in sorted(known):
             mirror.root.make_desk(agent)
-            mirror.reconcile(agent, mailbox)
+            mirror.reconcile(agent, mailbox, thorough=True)
         if known:
             self._put_answers(mirror, mailbox, known, tip)
 

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from gitmaild.app.ports import DeskRoot
 from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.ids import hex_of, stamp
 from gitmaild.model.layout import FOLDERS, FileName, parse_file_name
 from gitmaild.model.message import IMPORTANCE, Message
 from gitmaild.rules import render
 
+if TYPE_CHECKING:
+    from gitmaild.app.ports import DeskRoot
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -44,7 +48,7 @@ class Entry:
 
 
 def inbox(
-    root: DeskRoot,
+    root: "DeskRoot",
     agent: str,
     *,
     folders: Collection[str] = FOLDERS[:1],
@@ -74,7 +78,7 @@ def inbox(
     return found
 
 
-def find(root: DeskRoot, agent: str, message_id: str) -> Entry | None:
+def find(root: "DeskRoot", agent: str, message_id: str) -> Entry | None:
     """A message of a desk by its id, or by the hexadecimal end of it."""
     digits = hex_of(message_id)
     for name, parts, folder in _newest_first(root, agent, FOLDERS):
@@ -83,31 +87,47 @@ def find(root: DeskRoot, agent: str, message_id: str) -> Entry | None:
     return None
 
 
-def desk_of(root: DeskRoot) -> str:
+def check_desk(root: "DeskRoot", agent: str) -> None:
+    """Raises `Refused` where `agent` has no desk in this root: nothing was ever delivered to it here, and nobody answers."""
+    if not root.has_desk(agent):
+        raise refuse(
+            "not-registered",
+            f"from_agent not registered: {agent} has no desk in {root.path}",
+            f"run gitmaild register {agent}",
+        )
+
+
+def desk_of(root: "DeskRoot") -> str:
     """The one agent whose desk is in this root, or '' where there is none or several."""
     desks = root.desks()
     return desks[0] if len(desks) == 1 else ""
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """`2h`, `3d`, or a UTC time such as 2026-11-22 or 2026-11-22T15:00:00Z. Raises `Refused`."""
-    if match := _DURATION.fullmatch(text):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    """`2h`, `3d`, or a time such as 2026-11-22 or 2026-11-22T15:00:00Z, UTC unless it says otherwise; no earlier than 1970.
+
+    Raises `Refused` for anything else.
+    """
     try:
-        moment = datetime.fromisoformat(text)
+        if match := _DURATION.fullmatch(text):
+            moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        else:
+            moment = datetime.fromisoformat(text)
+        return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), _EPOCH)
+    except OverflowError:
+        return _EPOCH
     except ValueError:
         raise refuse("bad-time", f"{text!r} is not a time", "use 2h, 3d, or 2026-11-22T15:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
 
 
-def _newest_first(root: DeskRoot, agent: str, folders: Collection[str]) -> Iterator[tuple[str, FileName, str]]:
+def _newest_first(root: "DeskRoot", agent: str, folders: Collection[str]) -> Iterator[tuple[str, FileName, str]]:
     listed = ((name, folder) for folder in folders for name in root.names(f"agents/{agent}/{folder}"))
     for name, folder in sorted(listed, reverse=True):
         if parts := parse_file_name(name):
             yield name, parts, folder
 
 
-def _entry(root: DeskRoot, path: str, state: str) -> Entry | None:
+def _entry(root: "DeskRoot", path: str, state: str) -> Entry | None:
     data = root.read(path)
     if data is None:
         return None

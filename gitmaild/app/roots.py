@@ -98,9 +98,8 @@ class Roots:
             return False
         self._intake.roots[key] = root
         try:
-            before = root.checkpoint()
             self._mirrors.attach(root, self._intake.seen)
-            self._recover_claims(root, before)
+            self._recover_claims(root)
         except (MailError, OSError) as error:
             self.lose(key, error)
             return False
@@ -108,26 +107,26 @@ class Roots:
         self._alarms.clear(f"root {key}")
         return True
 
-    def _recover_claims(self, root: DeskRoot, before: str) -> None:
+    def _recover_claims(self, root: DeskRoot) -> None:
         """Claims that a dead daemon left: those that the mailbox knows are finished, the others planned again."""
         claims = [claim for agent in root.desks() for claim in root.claims(agent)]
         if not claims:
             return
         self._intake.claims |= {claim.id: claim for claim in claims}
         self._intake.taken |= {digits(claim.id) for claim in claims}
-        self._intake.settle(self._accepted({claim.id for claim in claims}, before))
+        self._intake.settle(self._accepted({claim.id for claim in claims}))
 
-    def _accepted(self, ids: set[str], before: str) -> dict[str, str]:
+    def _accepted(self, ids: set[str]) -> dict[str, str]:
         """Which of these commands the mailbox has, and as what kind.
 
-        The commit of a claim that was not let go is newer than its root's checkpoint; without one, than the day before the
-        oldest claim.
+        Looked for back to the day before the oldest claim. No checkpoint may end the search: a daemon that is killed between
+        bringing a mirror to the tip and letting its claims go leaves a checkpoint that is newer than their commits.
         """
         oldest = min(digits(an_id)[:8] for an_id in ids)
         floor = datetime.strptime(oldest, "%Y%m%d").replace(tzinfo=UTC) - timedelta(days=1)
         found: dict[str, str] = {}
-        for oid, text, seconds in self._repo.newest_first(self._intake.seen):
-            if oid == before or seconds < floor.timestamp() or len(found) == len(ids):
+        for _, text, seconds in self._repo.newest_first(self._intake.seen):
+            if seconds < floor.timestamp() or len(found) == len(ids):
                 break
             kind, _, command_id = parse_commit_message(text)[0].get("Command", "").partition(" ")
             if command_id in ids:

@@ -1,13 +1,18 @@
 """How every door writes: drop the file that an agent would drop, wait for the answer that an agent would get."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from gitmaild.app.ports import DeskRoot
+from gitmaild.app.reading import check_desk
 from gitmaild.model.drop import Hint, How
-from gitmaild.model.errors import Refusal
+from gitmaild.model.errors import MailError, Refusal, Verdict
 from gitmaild.model.message import Value
 from gitmaild.rules import frontmatter
+
+if TYPE_CHECKING:
+    from gitmaild.app.ports import DeskRoot
 
 # An answer is a message with its body, and a little more.
 _ANSWER_LIMIT = 1 << 22
@@ -18,13 +23,14 @@ class Receipt:
     """What became of a dropped command.
 
     `answer` holds the front matter of the file in `sent/`, `refusal` the reason in `rejected/`. Neither: it is queued, the
-    file stands in the outbox and will be answered.
+    file stands in the outbox and will be answered; `trouble` is what kept this process from doing so itself.
     """
 
     stem: str
     answer: dict[str, Value] = field(default_factory=dict)
     refusal: Refusal | None = None
     file: str = ""
+    trouble: str = ""
 
     @property
     def is_queued(self) -> bool:
@@ -39,8 +45,15 @@ class Receipt:
         return (value,) if isinstance(value, str) else value
 
 
+class AttachmentWaits(MailError):
+    """A file of that name, with other bytes, waits in the outbox for a message that has not been taken yet."""
+
+    code = "attachment-waits"
+    verdict = Verdict.TEMPORARY
+
+
 def submit(
-    root: DeskRoot,
+    root: "DeskRoot",
     agent: str,
     stem: str,
     lines: str,
@@ -50,29 +63,73 @@ def submit(
     pause: Callable[[float], None],
     patience: float,
     attachments: Iterable[tuple[str, bytes]] = (),
+    is_joining: bool = False,
 ) -> Receipt:
     """Drop a command at `agent`'s desk and wait up to `patience` seconds for its answer.
 
-    `stem` must be unused. `serve(hints)` runs one pass in this process where no daemon does; it returns False where one
-    does, or where this process may not. `pause(seconds)` sleeps. Raises OSError where the outbox cannot be written: nothing
-    was left behind then.
+    `stem` must be unused. `serve(hints)` runs one pass in this process; it returns False where another process serves this
+    home, and is asked again until that one has answered or is gone. `pause(seconds)` sleeps. `is_joining`: the desk may be
+    made by this. Raises `Refused` for an agent without a desk, `AttachmentWaits`, and OSError where the outbox cannot be
+    written: nothing was left behind then. A refused command leaves no attachments behind either.
     """
-    for name, data in attachments:
-        root.put(f"agents/{agent}/outbox/files/{name}", data, mode=0o644)
-    root.put(f"agents/{agent}/outbox/{stem}.md", frontmatter.fence(lines, body).encode(), mode=0o644)
-    outbox = f"{root.key}/agents/{agent}/outbox"
-    served = serve([Hint(outbox, f"{stem}.md", How.RENAMED)])
-    waited, step = 0.0, 0.002
+    if not is_joining:
+        check_desk(root, agent)
+    outbox = f"agents/{agent}/outbox"
+    files = {f"{outbox}/files/{name}": data for name, data in attachments}
+    fresh = [path for path, data in files.items() if _is_fresh(root, path, data)]
+    try:
+        for path in fresh:
+            root.put(path, files[path], mode=0o644)
+        root.put(f"{outbox}/{stem}.md", frontmatter.fence(lines, body).encode(), mode=0o644)
+    except OSError:
+        _take_back(root, fresh)
+        raise
+    hints = [Hint(f"{root.key}/{outbox}", f"{stem}.md", How.RENAMED)]
+    receipt = _wait(root, agent, stem, serve=lambda: serve(hints), pause=pause, patience=patience)
+    if receipt.refusal is not None:
+        _take_back(root, fresh)
+    return receipt
+
+
+def _is_fresh(root: "DeskRoot", path: str, data: bytes) -> bool:
+    waiting = root.read(path)
+    if waiting is not None and waiting != data:
+        raise AttachmentWaits(f"{path} still waits for another message; give yours another name")
+    return waiting is None
+
+
+def _take_back(root: "DeskRoot", paths: Iterable[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            root.remove(path)
+
+
+def _wait(
+    root: "DeskRoot",
+    agent: str,
+    stem: str,
+    *,
+    serve: Callable[[], bool],
+    pause: Callable[[float], None],
+    patience: float,
+) -> Receipt:
+    """The answer, or a queued receipt. From here on the file stands in the outbox, so nothing is raised."""
+    waited, step, over, trouble = 0.0, 0.002, False, ""
     while True:
-        receipt = find(root, agent, stem)
-        if receipt is not None or waited >= (0.0 if served else patience):
-            return receipt or Receipt(stem)
+        receipt = None
+        try:
+            over = serve()
+            receipt = find(root, agent, stem)
+        except (MailError, OSError) as error:
+            over, trouble = True, str(error)
+        if receipt is not None or over or waited >= patience:
+            return receipt or Receipt(stem, trouble=trouble)
         pause(step)
         waited += step
         step = min(step * 1.5, 0.05)
 
 
-def find(root: DeskRoot, agent: str, stem: str) -> Receipt | None:
+def find(root: "DeskRoot", agent: str, stem: str) -> Receipt | None:
     """The answer to the file that was dropped as `<stem>.md`, or None while there is none."""
     root.forget()
     desk = f"agents/{agent}"

@@ -27,21 +27,30 @@ class Threads:
     def __init__(self, repo: Repo, index: ThreadIndex, settings: Settings) -> None:
         self._repo, self._index, self._settings = repo, index, settings
         self._warm: OrderedDict[tuple[str, str], list[tuple[str, str]]] = OrderedDict()
+        self._names: dict[tuple[str, str], str] = {}
+        self._new: dict[tuple[str, str], Rows] = {}
         self.changed: dict[tuple[str, str], None] = {}  # (project, page) whose page is not written yet
 
     def add(self, project: str, message: Message, oid: str) -> None:
-        page = thread_file(message.thread_id)
-        self._index.add(project, page, [(stamp(message.created), message.id, oid)])
-        if (project, page) in self._warm:
-            self._warm[project, page].append((message.id, pages.section(message)))
-        self.changed[project, page] = None
+        """Note a message that has landed; `settle` brings it to the index."""
+        key = project, thread_file(message.thread_id)
+        self._new.setdefault(key, []).append((stamp(message.created), message.id, oid))
+        self._warm.setdefault(key, []).append((message.id, pages.section(message)))
+        self._names[key] = message.thread_id
+        self.changed[key] = None
+
+    def settle(self) -> None:
+        """Write what `add` noted, one append a thread."""
+        for (project, page), rows in self._new.items():
+            self._index.add(project, page, rows)
+        self._new.clear()
 
     def page(self, project: str, page: str) -> tuple[bytes, str] | None:
         """(a thread's page, the time of its newest message), or None where the index has no such thread."""
         rows = self._index.rows(project, page)
         known = dict(self._warm.get((project, page), ()))
         sections: list[tuple[str, str]] = []
-        thread_id = ""
+        thread_id = self._names.get((project, page), "")
         for _, message_id, oid in rows[-self._settings.thread_messages :]:
             if message_id not in known or not thread_id:
                 message = parsed(self._repo.blob(oid))
@@ -52,10 +61,10 @@ class Threads:
             sections.append((message_id, known[message_id]))
         if not sections:
             return None
-        self._warm[project, page] = sections
+        self._warm[project, page], self._names[project, page] = sections, thread_id
         self._warm.move_to_end((project, page))
-        if len(self._warm) > _WARM:
-            self._warm.popitem(last=False)
+        while len(self._warm) > _WARM:
+            self._names.pop(self._warm.popitem(last=False)[0], None)
         return pages.thread(thread_id, [text for _, text in sections], len(rows), self._settings), rows[-1][0]
 
     def messages(self, project: str, thread_id: str) -> list[Message]:
@@ -99,6 +108,8 @@ class Threads:
         """Drop everything derived; the next `catch_up` makes it from nothing."""
         self._index.clear()
         self._warm.clear()
+        self._names.clear()
+        self._new.clear()
         self.changed.clear()
 
 

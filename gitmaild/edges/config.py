@@ -1,5 +1,6 @@
 """Settings of a home: `config.yaml` and the environment, every key both ways. Only the command line and wiring ask."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -52,7 +53,7 @@ def _file(path: Path) -> dict[str, Any]:
         raise BadConfig(f"{path}: over 1 MiB")
     try:
         loaded = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: a date that is none, a number of 5000 digits
         raise BadConfig(f"{path}: {error}") from error
     if loaded is None:
         return {}
@@ -70,10 +71,16 @@ def _convert(key: str, value: Any) -> Any:
         return words[str(value).lower()]
     if key == "names" and value not in ("camelcase", "wordlist"):
         raise ValueError(f"{value!r} is not camelcase or wordlist")
+    if kind is str:
+        return str(value)
     try:
         converted = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{value!r} is not a number") from None
-    if kind is not str and converted <= 0:
+    if isinstance(value, bool) or not math.isfinite(converted):
+        raise ValueError(f"{value!r} is not a number")
+    if isinstance(value, float) and value != converted:
+        raise ValueError(f"{value!r} is not a whole number")
+    if converted <= 0:
         raise ValueError(f"{value!r} is not above zero")
     return converted

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitmaild.edges.disk import Root, read_all
+from gitmaild.edges.disk import Root, checkpoint_text, parse_checkpoint, read_all
 from gitmaild.model.drop import Claim, Dropped, Waiting, is_drop, parse_claim
 from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.layout import FOLDERS
@@ -54,7 +54,12 @@ class DeskRoot:
         return [name for name in self._directories() if name in RESERVED and not (self.at_home and name == OVERSEER)]
 
     def _directories(self) -> list[str]:
-        return sorted(e.name for e in self._root.scan("agents") if not e.name.startswith(".") and not e.is_file())
+        # A symlink counts, and is then not followed: it stops the root. Files and sockets are litter.
+        return sorted(
+            entry.name
+            for entry in self._root.scan("agents")
+            if not entry.name.startswith(".") and (entry.is_symlink() or entry.is_dir(follow_symlinks=False))
+        )
 
     def has_desk(self, agent: str) -> bool:
         about = self._root.stat(f"agents/{agent}")
@@ -122,7 +127,7 @@ class DeskRoot:
             data = read_all(fd, about.st_size)
         finally:
             os.close(fd)
-        if not claim.name.isprintable() or "\udc80" <= max(claim.name, default="") <= "\udcff":
+        if not claim.name.isprintable():  # bytes that are not UTF-8 are not, either
             raise refuse("bad-file-name", "the file's name is not printable UTF-8", "use letters, digits, dot and dash")
         return Dropped(data, about.st_size, about.st_mtime_ns)
 
@@ -163,9 +168,10 @@ class DeskRoot:
         """
         rejected = f"agents/{claim.agent}/rejected"
         name = claim.name
-        if self._root.exists(f"{rejected}/{name}") or len(name.encode(errors="surrogateescape")) > 240:
+        # The reason of `x.md` must not fall on a file that was dropped as `x.md.why.md`, which has a reason of its own.
+        if self._root.exists(f"{rejected}/{name}") or self._root.exists(f"{rejected}/{name}.why.md.why.md"):
             stem, dot, ending = name.rpartition(".")
-            name = f"{stem[:150]}.{claim.id[-8:]}{dot}{ending}"
+            name = f"{stem}.{claim.id[-8:]}{dot}{ending}"
         self._root.put(f"{rejected}/{name}.why.md", why, mode=0o644)
         self._root.move(self._claimed(claim), f"{rejected}/{name}")
         return name
@@ -177,12 +183,10 @@ class DeskRoot:
 
     def checkpoint(self) -> str:
         """The commit that this mirror shows, or '' where it must be made from nothing."""
-        data = self._root.read(CHECKPOINT, limit=100) or b""
-        text = data.decode("ascii", "replace").strip()
-        return text if len(text) == 40 and all(c in "0123456789abcdef" for c in text) else ""
+        return parse_checkpoint(self._root.read(CHECKPOINT, limit=200) or b"")
 
     def set_checkpoint(self, oid: str) -> None:
-        self._root.put(CHECKPOINT, f"{oid}\n".encode(), mode=0o644)
+        self._root.put(CHECKPOINT, checkpoint_text(oid), mode=0o644)
 
     def put(self, path: str, data: bytes, *, mtime_ns: int | None = None, mode: int = 0o444) -> None:
         self._root.put(path, data, mtime_ns=mtime_ns, mode=mode)
@@ -213,7 +217,10 @@ class DeskRoot:
     def entries(self, path: str) -> Iterator[tuple[str, int, int]]:
         """(name, size, mtime in nanoseconds) of what is in a directory; a size of -1 for what is not a plain file."""
         for entry in self._root.scan(path):
-            about = entry.stat(follow_symlinks=False)
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # moved away while we look
+                continue
             yield entry.name, about.st_size if stat.S_ISREG(about.st_mode) else -1, about.st_mtime_ns
 
 

@@ -7,6 +7,8 @@ the root, stops with `Untrusted`. What was opened stays the directory that was c
 
 import contextlib
 import errno
+import functools
+import itertools
 import os
 import stat
 from collections import OrderedDict
@@ -173,21 +175,24 @@ class Root:
         """
         parent, _, name = path.rpartition("/")
         directory = self.directory(parent, make=True)
-        draft = f".{name[-200:]}.tmp"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft, dir_fd=directory)
-        fd = os.open(draft, _CREATE, mode, dir_fd=directory)
+        draft = b".%s.tmp" % os.fsencode(name)[-200:]
         try:
-            write_all(fd, data)
-            if mtime_ns is not None:
-                os.utime(fd, ns=(mtime_ns, mtime_ns))
+            fd = os.open(draft, _CREATE, mode, dir_fd=directory)
+        except FileExistsError:  # a draft that a killed writer left
+            _clear(directory, draft)
+            fd = os.open(draft, _CREATE, mode, dir_fd=directory)
+        try:
+            try:
+                write_all(fd, data)
+                if mtime_ns is not None:
+                    os.utime(fd, ns=(mtime_ns, mtime_ns))
+            finally:
+                os.close(fd)
+            _rename(draft, name, directory, directory)
         except BaseException:
-            os.close(fd)
             with contextlib.suppress(OSError):
                 os.unlink(draft, dir_fd=directory)
             raise
-        os.close(fd)
-        os.rename(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
 
     def touch(self, path: str, mtime_ns: int) -> None:
         """Set a file's mtime, where that says more than it does now."""
@@ -202,16 +207,50 @@ class Root:
         # The target's directory may be made by this walk, so it is opened first: it may close others.
         destination = self.directory(below, make=True)
         try:
-            os.rename(name, new, src_dir_fd=self.directory(above), dst_dir_fd=destination)
+            _rename(name, new, self.directory(above), destination)
         except FileNotFoundError:
             return False
         return True
 
     def remove(self, path: str) -> None:
-        """Unlink a file, or a directory that was put in its place; no matter if it is gone."""
+        """Unlink a file; no matter if it is gone. A directory that was put in its place is kept as `.orig`."""
         parent, _, name = path.rpartition("/")
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self.directory(parent))
+            _clear(self.directory(parent), name)
+
+
+def _rename(name: str | bytes, new: str, source: int, target: int) -> None:
+    """Rename over whatever is there: an agent that puts a directory where a file belongs must not stop its root."""
+    try:
+        os.rename(name, new, src_dir_fd=source, dst_dir_fd=target)
+    except OSError as error:
+        if error.errno not in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        _clear(target, new)
+        os.rename(name, new, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _clear(directory: int, name: str | bytes) -> None:
+    """Unlink a name. A directory with something in it is somebody's: it is moved aside."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=directory)
+        return
+    try:
+        os.rmdir(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raw = os.fsencode(name)[:200]
+        aside = next(a for a in (b"%s.%d.orig" % (raw, n) for n in itertools.count()) if not _is_there(directory, a))
+        os.rename(name, aside, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def _is_there(directory: int, name: bytes) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -246,6 +285,30 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = False
     os.replace(draft, path)
     if durable:
         sync_directory(path.parent)
+
+
+@functools.cache
+def boot_id() -> str:
+    """What distinguishes this boot of the machine from every other, or '' where the system does not say.
+
+    A checkpoint of an earlier boot may have outlived what it vouches for: derived files are not fsynced, so after a power
+    cut they may be torn although the checkpoint's own rename reached the disk.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def checkpoint_text(oid: str) -> bytes:
+    return f"{oid} {boot_id()}".rstrip().encode() + b"\n"
+
+
+def parse_checkpoint(data: bytes) -> str:
+    """The commit of a checkpoint that was written in this boot, or ''."""
+    oid, _, boot = data.decode("ascii", "replace").strip().partition(" ")
+    valid = len(oid) == 40 and all(c in "0123456789abcdef" for c in oid)
+    return oid if valid and boot == boot_id() else ""
 
 
 def sync(fd: int) -> None:

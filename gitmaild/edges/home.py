@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from gitmaild.model.errors import MailError
 from gitmaild.model.ids import parse_stamp
 
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
+
+
+# A dot name: beside it lie directories that are named after projects.
+_CHECKPOINT = ".checkpoint"
 
 
 class NetworkFileSystem(MailError):
@@ -26,7 +31,7 @@ def file_system(path: Path, mounts: str) -> str:
         words = line.split(" ")
         if len(words) < 3:
             continue
-        point = words[1].replace("\\040", " ")
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), words[1])
         inside = str(path) == point or str(path).startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, words[2]
@@ -61,7 +66,7 @@ class Home:
 
     def check_file_system(self, *, allow_network: bool) -> None:
         """Refuse a home on a network file system, where locks and renames promise less. Raises `NetworkFileSystem`."""
-        kind = file_system(self.path, _mounts())
+        kind = file_system(self.path.resolve(), _mounts())
         if kind in _NETWORK and not allow_network:
             raise NetworkFileSystem(
                 f"{self.path} is on {kind}: locks and fsync are not to be trusted there; "
@@ -123,13 +128,13 @@ class ThreadIndex:
 
     def checkpoint(self) -> str:
         try:
-            return (self._directory / "checkpoint").read_text().strip()
+            return disk.parse_checkpoint((self._directory / _CHECKPOINT).read_bytes())
         except FileNotFoundError:
             return ""
 
     def set_checkpoint(self, oid: str) -> None:
         self._directory.mkdir(exist_ok=True)
-        disk.replace(self._directory / "checkpoint", f"{oid}\n".encode())
+        disk.replace(self._directory / _CHECKPOINT, disk.checkpoint_text(oid))
 
     def clear(self) -> None:
         """Forget everything, before a rebuild."""
@@ -142,9 +147,13 @@ class ThreadIndex:
         """Append (created, message id, blob id) rows to the thread whose page is called `thread`."""
         directory = self._directory / project
         directory.mkdir(parents=True, exist_ok=True)
-        data = "".join(f"{created} {an_id} {oid}\n" for created, an_id, oid in rows).encode()
-        fd = os.open(directory / thread, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        # The line feed goes first: what is appended after a line that a full disk or a kill cut short stands by itself.
+        data = "".join(f"\n{created} {an_id} {oid}" for created, an_id, oid in rows).encode()
+        fd = os.open(directory / thread, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            size = os.fstat(fd).st_size
+            if size and os.pread(fd, 1, size - 1) != b"\n":
+                data = b"\n" + data  # a torn line must not take the next one with it
             disk.write_all(fd, data)
             # So that `newest` is the same after a rebuild.
             last = parse_stamp(rows[-1][0]).timestamp()
@@ -153,7 +162,7 @@ class ThreadIndex:
             os.close(fd)
 
     def rows(self, project: str, thread: str) -> list[tuple[str, str, str]]:
-        """The rows of a thread, oldest first, each message once. A torn last line is left out."""
+        """The rows of a thread, oldest first, each message once. A torn line is left out."""
         found: dict[str, tuple[str, str, str]] = {}
         with contextlib.suppress(FileNotFoundError):
             for line in (self._directory / project / thread).read_text(errors="replace").splitlines():

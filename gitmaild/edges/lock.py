@@ -2,10 +2,14 @@
 
 import fcntl
 import os
-import socket
+import time
 from pathlib import Path
 
 from gitmaild.model.errors import MailError, Verdict
+
+
+# Whoever asks `is_held` has the lock for an instant; an owner tries again rather than take that for another owner.
+_TRIES, _PAUSE = 5, 0.002
 
 
 class Locked(MailError):
@@ -25,13 +29,18 @@ class Lock:
     def acquire(self) -> None:
         """Raises `Locked`, naming the holder."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(fd)
-            raise Locked(f"another gitmaild ({self.holder() or 'unknown'}) holds {self.path}") from error
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if left:
+                    time.sleep(_PAUSE)
+                    continue
+                os.close(fd)
+                raise Locked(f"another gitmaild ({self.holder() or 'unknown'}) holds {self.path}") from error
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"pid {os.getpid()}, host {socket.gethostname()}\n".encode(), 0)
+        os.pwrite(fd, f"pid {os.getpid()}, host {os.uname().nodename}\n".encode(), 0)
         self._fd = fd
 
     def release(self) -> None:
@@ -52,11 +61,12 @@ class Lock:
         if self._fd >= 0:
             return True
         try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            # For reading: a sandbox may look at a home that it cannot write.
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return True
         finally:

@@ -6,11 +6,14 @@ so it is safe beside the writer. `repack -ad` and `gc --prune=now` are not (docs
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 _REPACK = ("repack", "-d", "--geometric=2", "--write-midx", "--quiet")
+_LAST_WORDS = 4096  # bytes of a failed child's errors that are worth an alarm
 _GRAPH = ("commit-graph", "write", "--reachable", "--changed-paths", "--split")
 
 
@@ -29,6 +32,7 @@ class Maintenance:
         self._repository, self._pack_count, self._monotonic = repository, pack_count, monotonic
         self._packs, self._seconds = packs, seconds
         self._child: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
         self._queue: list[tuple[str, ...]] = []
         self._next = 0.0
         self.failure = ""
@@ -40,8 +44,7 @@ class Maintenance:
             code = self._child.poll()
             if code is None:
                 return
-            error = self._child.stderr.read().decode(errors="replace").strip() if self._child.stderr else ""
-            self._close()
+            error = self._close()
             self.failure = f"git {self._queue[0][0]}: {error or f'exit {code}'}" if code else ""
             self._queue = [] if code else self._queue[1:]
             self.runs += 1
@@ -57,14 +60,16 @@ class Maintenance:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
         environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
         try:
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop a loud child
             self._child = subprocess.Popen(
                 ["nice", "-n", "19", "git", f"--git-dir={self._repository}", "-c", "core.hooksPath=/dev/null", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=self._errors,
                 env=environment,
             )
         except OSError as error:
+            self._close()
             self.failure, self._queue = f"git {arguments[0]}: {error}", []
 
     def finish(self) -> None:
@@ -78,11 +83,20 @@ class Maintenance:
         """End the child, if one runs; what it had begun is removed at the next start."""
         if self._child is not None:
             self._child.terminate()
-            self._child.wait(10)
+            try:
+                self._child.wait(10)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
             self._close()
         self._queue = []
 
-    def _close(self) -> None:
-        if self._child is not None and self._child.stderr is not None:
-            self._child.stderr.close()
-        self._child = None
+    def _close(self) -> str:
+        """Let go of a child that has ended; what it said last."""
+        said = b""
+        if self._errors is not None:
+            self._errors.seek(max(self._errors.tell() - _LAST_WORDS, 0))
+            said = self._errors.read()
+            self._errors.close()
+        self._child = self._errors = None
+        return said.decode(errors="replace").strip()

@@ -1,8 +1,12 @@
 """sd_notify(3): a datagram to the service manager that started us, if one did."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
+
+# Seconds that a manager which does not read its mail may hold up ours.
+_PATIENCE = 1.0
 
 
 class Notifier:
@@ -18,8 +22,6 @@ class Notifier:
         """`READY=1`, `WATCHDOG=1`, `STATUS=...`, `STOPPING=1`. A manager that is gone is no reason to fail."""
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            try:
-                sender.sendto("\n".join(states).encode(), self._address)
-            except OSError:
-                return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(_PATIENCE)
+            sender.sendto("\n".join(states).encode(), self._address)

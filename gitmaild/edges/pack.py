@@ -30,7 +30,7 @@ class Place:
 
     __slots__ = ("chain", "offset", "pack", "size")
 
-    def __init__(self, pack: "Pack", offset: int, size: int, chain: int) -> None:
+    def __init__(self, pack: object, offset: int, size: int, chain: int) -> None:
         self.pack, self.offset, self.size, self.chain = pack, offset, size, chain
 
 
@@ -38,6 +38,7 @@ class Pack:
     """Objects gathered in memory, then landed as one pack."""
 
     def __init__(self) -> None:
+        self.key = object()  # what a `Place` holds instead of the pack, which would stay in memory with it
         self._parts: list[bytes] = []
         self._offset = 12
         self._index: list[tuple[bytes, int, int]] = []
@@ -66,7 +67,7 @@ class Pack:
         if oid in self._known:
             return oid, self._known[oid]
         offset, size = self._offset, len(content)
-        if before and before.pack is self and before.chain < _MAX_CHAIN and size > _WORTH_IT:
+        if before and before.pack is self.key and before.chain < _MAX_CHAIN and size > _WORTH_IT:
             prefix = min(prefix, size, before.size)
             suffix = min(suffix, size - prefix, before.size - prefix)
             delta = _delta(content, before.size, prefix, suffix)
@@ -81,7 +82,7 @@ class Pack:
         entry = head + (zlib.compress(content, 1) if len(content) > _WORTH_IT else _stored(content))
         self._parts.append(entry)
         self._index.append((oid, zlib.crc32(entry), self._offset))
-        self._known[oid] = Place(self, self._offset, len(content), chain)
+        self._known[oid] = Place(self.key, self._offset, len(content), chain)
         self._offset += len(entry)
 
     def land(self, directory: Path) -> Path:

@@ -7,8 +7,8 @@ noticed, never overwritten.
 
 import contextlib
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from gitmaild.edges.pack import BLOB, COMMIT, Pack
 from gitmaild.edges.tree import Tree
 from gitmaild.model.changeset import Changeset, Landed, parse_commit_message
 from gitmaild.model.errors import MailError, Verdict
-from gitmaild.model.ids import parse_stamp
+from gitmaild.model.ids import parse_stamp, stamp
 
 MAIN = "refs/heads/main"
 _BRANCH = "ref: refs/heads/main\n"
@@ -78,8 +78,8 @@ class Batch:
             puts.append((put.path, oid.hex()))
         tree = self.tree.write(self._pack)
         self._head = self._pack.add(COMMIT, _commit(tree, self._head, change))
-        trailers, answer = parse_commit_message(change.message())
-        landed = Landed(self._head.hex(), tuple(puts), change.drops, trailers, answer)
+        trailers = dict((*change.trailers, ("Accepted", stamp(change.at))))
+        landed = Landed(self._head.hex(), tuple(puts), change.drops, trailers, change.answer.rstrip("\n"))
         self.landed.append(landed)
         return landed
 
@@ -89,7 +89,7 @@ class Batch:
         Raises `Stale` where somebody else moved the tip, OSError where the disk refuses; nothing is accepted then.
         """
         if self.landed:
-            self._repo.land(self._pack, self.tip, self.landed[-1].oid)
+            self._repo.land(self._pack, self.tip, self.landed[-1].oid, self.tree)
 
 
 class Repo:
@@ -97,7 +97,8 @@ class Repo:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._git = pygit2.Repository(str(path))
+            # Without NO_SEARCH, a mailbox that lost its objects would be looked for in the directories above it.
+            self._git = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
         except pygit2.GitError as error:
             raise Damaged(f"{path} cannot be opened: {error}") from error
         self.path = path
@@ -108,7 +109,8 @@ class Repo:
     def create(cls, path: Path) -> "Repo":
         """Make an empty mailbox, or open the one that is there."""
         if not (path / "HEAD").exists():
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft = path.with_name(f".{path.name}.draft")
+            shutil.rmtree(draft, ignore_errors=True)  # what a killed `create` left
             formats = ["--object-format=sha1"] + (["--ref-format=files"] if _git_version() >= (2, 45) else [])
             git(draft, "init", "--quiet", "--bare", "--template=", *formats, str(draft), bare=False)
             (draft / "HEAD").write_text(_BRANCH)
@@ -134,16 +136,14 @@ class Repo:
             text = (self.path / MAIN).read_text(errors="replace").strip()
         except FileNotFoundError:
             return self._packed_tip()
-        if len(text) == 40 and all(c in "0123456789abcdef" for c in text):
-            return text
-        raise Damaged(f"{self.path / MAIN} is not a ref: {text[:60]!r}")
+        return _checked(text, self.path / MAIN)
 
     def _packed_tip(self) -> str:
         with contextlib.suppress(FileNotFoundError):
-            for line in (self.path / "packed-refs").read_text().splitlines():
+            for line in (self.path / "packed-refs").read_text(errors="replace").splitlines():
                 oid, _, name = line.partition(" ")
                 if name == MAIN:
-                    return oid
+                    return _checked(oid, self.path / "packed-refs")
         return ""
 
     def has(self, oid: str) -> bool:
@@ -157,35 +157,54 @@ class Repo:
         return self._tree[1]
 
     def is_ancestor(self, old: str, new: str) -> bool:
-        return not old or old == new or (self.has(old) and self._git.descendant_of(new, old))
+        if not old or old == new:
+            return True
+        with _reading(f"the history from {new} back to {old}"):
+            return self.has(new) and self.has(old) and self._git.descendant_of(new, old)
 
     def commits(self, old: str, new: str) -> Iterator[Landed]:
-        """Every commit after `old` up to `new`, oldest first, read back from the repository."""
+        """Every commit after `old` up to `new`, oldest first, read back from the repository.
+
+        Done one after the other to the tree of `old`, they give the tree of `new`. So a merge that somebody pushed is one
+        change to its first parent; and where `old` is not on the line of first parents, everything is one change.
+        """
         if not new:
             return
-        walker = self._git.walk(new, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.REVERSE)
-        if old:
-            walker.hide(old)
-        for commit in walker:
-            yield self._landed(commit)
+        with _reading(f"the commits from {old} to {new}"):
+            walker = self._git.walk(new, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.REVERSE)
+            walker.simplify_first_parent()
+            if old:
+                walker.hide(old)
+            before = old
+            for commit in walker:
+                if [str(oid) for oid in commit.parent_ids[:1]] != ([before] if before else []):
+                    yield self._landed(self._commit(new), self._commit(old))
+                    return
+                before = str(commit.id)
+                yield self._landed(commit)
 
     def newest_first(self, tip: str) -> Iterator[tuple[str, str, int]]:
         """(id, message, commit time) from `tip` back to the beginning."""
         if tip:
-            for commit in self._git.walk(tip, pygit2.enums.SortMode.TOPOLOGICAL):
-                yield str(commit.id), commit.message, commit.commit_time
+            with _reading(f"the history of {tip}"):
+                for commit in self._git.walk(tip, pygit2.enums.SortMode.TOPOLOGICAL):
+                    yield str(commit.id), _message(commit), commit.commit_time
 
     def landed(self, oid: str) -> Landed:
-        return self._landed(self._commit(oid))
+        with _reading(f"what commit {oid} changed"):
+            return self._landed(self._commit(oid))
 
     def accepted_at(self, oid: str) -> datetime:
         """When a commit's command was accepted; for a foreign commit, the end of its second."""
         commit = self._commit(oid)
-        trailers, _ = parse_commit_message(commit.message)
+        trailers, _ = parse_commit_message(_message(commit))
         try:
             return parse_stamp(trailers["Accepted"])
         except (KeyError, ValueError):
-            return datetime.fromtimestamp(commit.commit_time + 1, UTC)
+            # A commit may claim any time at all; what no calendar has counts as none.
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                return datetime.fromtimestamp(commit.commit_time + 1, UTC)
+            return datetime.fromtimestamp(0, UTC)
 
     def blob(self, oid: str) -> bytes:
         return self._load(bytes.fromhex(oid))
@@ -199,16 +218,17 @@ class Repo:
             raise Damaged(f"{oid} is not a commit")
         return found
 
-    def _landed(self, commit: pygit2.Commit) -> Landed:
-        before = commit.parents[0].tree if commit.parents else None
-        diff = self._git.diff(before, commit.tree) if before else commit.tree.diff_to_tree(swap=True)
+    def _landed(self, commit: pygit2.Commit, since: pygit2.Commit | None = None) -> Landed:
+        """What a commit changed since `since`, its first parent unless another is given."""
+        since = since or next(iter(commit.parents), None)
+        diff = self._git.diff(since.tree, commit.tree) if since else commit.tree.diff_to_tree(swap=True)
         puts, drops = [], []
         for delta in diff.deltas:
             if delta.status == pygit2.enums.DeltaStatus.DELETED:
                 drops.append(delta.old_file.path)
             else:
                 puts.append((delta.new_file.path, str(delta.new_file.id)))
-        trailers, answer = parse_commit_message(commit.message)
+        trailers, answer = parse_commit_message(_message(commit))
         return Landed(str(commit.id), tuple(puts), tuple(drops), trailers, answer)
 
     def _load(self, oid: bytes) -> bytes:
@@ -220,19 +240,29 @@ class Repo:
     # --- writing
 
     def batch(self, tip: str) -> Batch:
-        return Batch(self, tip, self.tree(tip))
+        tree = self.tree(tip)
+        # The last batch's blobs stayed at hand until now, for the mirrors that show them.
+        tree.forget_blobs()
+        return Batch(self, tip, tree)
 
     def discard(self) -> None:
         """Forget planned changes, after a batch that did not land."""
         self._tree = None
 
-    def land(self, pack: Pack, old: str, new: str) -> None:
-        """Pack to disk, then main from `old` to `new`, each durable. Raises `Stale` or OSError, and changes nothing then."""
-        keep: Path | None = None
+    def land(self, pack: Pack, old: str, new: str, tree: Tree) -> None:
+        """Pack to disk, then main from `old` to `new`, whose tree is `tree`, each durable.
+
+        Raises `Stale` or OSError. Nothing has changed then, but for one case: where the disk refuses to sync the directory
+        after the ref was renamed, `tip` already says `new`, and whether that outlives a power cut is open.
+        """
         lock = self.path / f"{MAIN}.lock"
         try:
             # Under git's own lock from here on: a push or an update-ref waits, or we find that it was first.
             fd = _lock_ref(lock)
+        except BaseException:
+            self.discard()
+            raise
+        try:
             try:
                 disk.write_all(fd, f"{new}\n".encode())
                 disk.sync(fd)
@@ -244,15 +274,17 @@ class Repo:
             lock.rename(self.path / MAIN)
         except BaseException:
             self.discard()
-            if not isinstance(sys.exception(), _RefLocked):
-                with contextlib.suppress(OSError):
-                    lock.unlink()
+            with contextlib.suppress(OSError):
+                lock.unlink()
             raise
-        disk.sync_directory(lock.parent)
-        keep.unlink(missing_ok=True)
-        if self._tree:
-            self._tree = (new, self._tree[1])
-            self._tree[1].forget_blobs()
+        try:
+            disk.sync_directory(lock.parent)
+        except BaseException:
+            self.discard()
+            raise
+        with contextlib.suppress(OSError):  # one that stays is removed at the next start; the batch has landed
+            keep.unlink()
+        self._tree = (new, tree)
 
     def set_tip(self, oid: str) -> None:
         """Write main anew, for a ref that was found broken."""
@@ -273,14 +305,16 @@ class Repo:
         for path in (self.path / "refs" / "heads").rglob("*.lock"):
             removed.append(path.name)
             path.unlink(missing_ok=True)
-        for path in (*self.path.glob("*.lock"), *self._packs.glob("tmp_*"), *self.path.glob("objects/??/tmp_obj_*")):
+        drafts = (*self._packs.glob("tmp_*"), *self._packs.glob(".tmp-*"), *self.path.glob("objects/??/tmp_obj_*"))
+        for path in (*self.path.glob("*.lock"), *drafts):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < before:
                     path.unlink()
                     removed.append(path.name)
         for path in self._packs.glob("*.keep"):
             with contextlib.suppress(OSError):
-                if path.read_bytes().startswith(b"gitmaild"):
+                # An empty one is ours as well: killed before its words were written, or the disk lost them.
+                if path.read_bytes()[:8] in (b"gitmaild", b""):
                     path.unlink()
         for path in self._packs.glob("*.idx"):
             if not path.with_suffix(".pack").exists():
@@ -292,20 +326,37 @@ class Repo:
     def _empty_objects(self) -> Iterator[Path]:
         """Loose objects of no bytes, which a power cut leaves and which git never replaces by itself."""
         for path in self.path.glob("objects/??/*"):
-            if path.stat().st_size == 0:
-                path.unlink()
-                yield path
+            with contextlib.suppress(FileNotFoundError):  # another program's gc was first
+                if path.stat().st_size == 0:
+                    path.unlink()
+                    yield path
 
 
-class _RefLocked(Stale):
-    """Another program holds the ref's lock right now."""
+@contextlib.contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turn the ways in which pygit2 says that an object is missing or broken into `Damaged`."""
+    try:
+        yield
+    except (KeyError, ValueError, pygit2.GitError) as error:
+        raise Damaged(f"{what} cannot be read: {error}") from error
+
+
+def _checked(oid: str, source: Path) -> str:
+    if len(oid) == 40 and all(c in "0123456789abcdef" for c in oid):
+        return oid
+    raise Damaged(f"{source} is not a ref: {oid[:60]!r}")
+
+
+def _message(commit: pygit2.Commit) -> str:
+    """A commit's message. Whatever encoding a foreign commit declares, its bytes are read as the UTF-8 that ours are."""
+    return bytes(commit.raw_message).decode("utf-8", "replace")
 
 
 def _lock_ref(lock: Path) -> int:
     try:
         return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except FileExistsError as error:
-        raise _RefLocked(f"{lock} is held by another program") from error
+        raise Stale(f"{lock} is held by another program") from error
 
 
 def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:

@@ -121,6 +121,7 @@ class Tree:
     # --- changing
 
     def put(self, path: str, oid: bytes, data: bytes | None = None) -> None:
+        """Make a path hold a blob. As with `git add`, what was a file becomes a directory where the path needs one."""
         *above, name = path.split("/")
         node = self._root
         for part in above:
@@ -130,6 +131,8 @@ class Tree:
                 self._count += 1
                 node.kids[part] = below
             node = below
+        node.drop(f"{name}/")
+        node.kids.pop(name, None)
         node.put(name, _BLOB + name.encode("latin-1") + b"\0" + oid)
         self._mark(above)
         if data is not None:
@@ -150,16 +153,18 @@ class Tree:
         for name, kid in [(n, k) for n, k in node.kids.items() if k.dirty]:
             self._write(kid, pack)
             if kid.names:
+                node.drop(name)
                 node.put(f"{name}/", _TREE + name.encode("latin-1") + b"\0" + kid.oid)
             else:
                 node.drop(f"{name}/")
                 del node.kids[name]
                 self._count -= 1
         raw = node.raw
-        prefix = sum(map(len, raw[: node.before]))
-        suffix = sum(map(len, raw[len(raw) - node.after :])) if node.after else 0
-        node.oid, place = pack.add_tree(b"".join(raw), node.place, prefix, suffix)
-        node.place = place
+        prefix = suffix = 0
+        if node.place and node.place.pack is pack.key:
+            prefix = sum(map(len, raw[: node.before]))
+            suffix = sum(map(len, raw[len(raw) - node.after :])) if node.after else 0
+        node.oid, node.place = pack.add_tree(b"".join(raw), node.place, prefix, suffix)
         node.dirty = False
 
     def _mark(self, parts: list[str]) -> None:

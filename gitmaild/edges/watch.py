@@ -70,19 +70,19 @@ class Watcher:
 
         try:
             if self._inotify is None:
-                self._inotify = InotifyFD()
-                self._inotify.start()
-        except OSError as error:
-            self.polling = f"watching by polling: {error.strerror}"
+                inotify = InotifyFD()
+                inotify.start()
+                self._inotify = inotify
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread more may be started
+            self.polling = f"watching by polling: {getattr(error, 'strerror', '') or error}"
             return
         mask = Mask(
             In.IN_MOVED_TO | In.IN_CLOSE_WRITE | In.IN_CREATE | In.IN_DELETE_SELF | In.IN_DONT_FOLLOW | In.IN_ONLYDIR
         )
-        gone = [path for path in self._watched if path not in wanted]
-        for path in gone:
+        for path in set(self._watched) - wanted:  # a copy: watchdog's thread takes out what was deleted
             self._drop(path)
         self.polling = ""
-        for path in sorted(wanted - self._watched.keys()):
+        for path in sorted(wanted - set(self._watched)):
             callback = _Directory(path, self)
             try:
                 wd = self._inotify.add_callback(path.encode(errors="surrogateescape"), mask, callback, callback.id)  # type: ignore[arg-type]
@@ -91,10 +91,10 @@ class Watcher:
                     self.polling = f"watching by polling: {error.strerror or error}"
                     return
                 continue  # gone or not a directory since it was listed
-            if callback.deleted:
-                continue
             callback.wd = wd
             self._watched[path] = callback
+            if callback.deleted:  # before it was noted
+                self._watched.pop(path, None)
 
     def _drop(self, path: str) -> None:
         callback = self._watched.pop(path, None)

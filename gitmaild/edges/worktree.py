@@ -1,6 +1,5 @@
 """The user's own repositories: which project a directory belongs to, and the two settings that `init` leaves there."""
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ def find(path: Path) -> Worktree:
     """The worktree that `path` lies in; `path` itself where it is in no repository. A bare one is a plain directory."""
     import git  # noqa: PLC0415 - 69 ms, and only `init` asks
 
+    path = path.resolve()
     try:
         repository = git.Repo(path, search_parent_directories=True)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
@@ -38,23 +38,27 @@ def mark(worktree: Worktree, *, home: Path, project: str) -> None:
     import git  # noqa: PLC0415
 
     if worktree.is_git:
-        with git.Repo(worktree.top) as repository, repository.config_writer() as config:
-            config.set_value("gitmaild", "home", str(home))
-            config.set_value("gitmaild", "project", project)
+        with git.Repo(worktree.top) as repository:
+            for key, value in (("gitmaild.home", str(home)), ("gitmaild.project", project)):
+                # By git itself: GitPython's own writer loses the comments of the user's file.
+                repository.git.config("--local", key, value)
 
 
 def settings(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The `gitmaild.*` settings that git knows in `path`: home, project, agent. One git process, about 2 ms."""
+    import subprocess  # noqa: PLC0415 - 2 ms that a caller who says home and name does not need
+
     try:
         done = subprocess.run(
-            ["git", "config", "--get-regexp", "^gitmaild\\."],
+            ["git", "config", "--null", "--get-regexp", "^gitmaild\\."],
             cwd=path,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             check=False,
             env={k: v for k, v in environment.items() if k not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")},
         )
     except OSError:
         return {}
-    pairs = (line.partition(" ") for line in done.stdout.splitlines())
+    pairs = (entry.partition("\n") for entry in done.stdout.split("\0") if entry)
     return {key.removeprefix("gitmaild."): value for key, _, value in pairs}

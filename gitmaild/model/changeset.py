@@ -20,8 +20,8 @@ class Changeset:
     """One command's commit: tree puts and drops, and the words of `git log`.
 
     `trailers` are made by gitmaild alone. `answer` is the front matter of the file that goes back to `sent/` where it
-    cannot be told from the tree; it is kept in the commit's body. `recipients` says what became of each, for the
-    sender's eyes: it never enters the commit, where a blind recipient could be read.
+    cannot be told from the tree; it is kept in the commit's body. `recipients` says what became of each that the message
+    names, for the answer to a repeated request. Blind ones are not in it: that answer stands in a commit, for all to read.
     """
 
     subject: str

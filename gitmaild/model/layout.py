@@ -17,11 +17,12 @@ FOLDERS = ("inbox", "read", "acked")
 LEAF = 64
 
 _FILE = re.compile(
-    rf"(\d{{8}}T\d{{6}}\.\d{{6}}Z)_({'|'.join(IMPORTANCE)})_([A-Za-z]{{2,40}})_([a-z0-9-]{{1,60}})_([0-9a-f]{{8,32}})\.md"
+    rf"(\d{{8}}T\d{{6}}\.\d{{6}}Z)_({'|'.join(IMPORTANCE)})_([A-Za-z]{{2,40}})_([a-z0-9-]{{1,60}})_([0-9a-f]{{8,32}})\.md",
+    re.ASCII,
 )
 _SHARD = r"(\d{4}/\d\d/\d\d/\d\d)(?:/\d{3,6})?"
-_COPY = re.compile(rf"([a-z0-9-]+)/agents/([A-Za-z]+)/(inbox|read|acked)/{_SHARD}/([^/]+)")
-_CANONICAL = re.compile(rf"([a-z0-9-]+)/messages/{_SHARD}/(msg_\d{{8}}_[0-9a-f]{{8,32}})\.md")
+_COPY = re.compile(rf"([a-z0-9-]+)/agents/([A-Za-z]+)/(inbox|read|acked)/{_SHARD}/([^/]+)", re.ASCII)
+_CANONICAL = re.compile(rf"([a-z0-9-]+)/messages/{_SHARD}/(msg_\d{{8}}_[0-9a-f]{{8,32}})\.md", re.ASCII)
 _PROFILE = re.compile(r"([a-z0-9-]+)/agents/([A-Za-z]+)/profile\.yaml")
 _ATTACHMENT = re.compile(r"([a-z0-9-]+)/attachments/[0-9a-f]{2}/([0-9a-f]{64})")
 
@@ -71,9 +72,11 @@ def recognise(path: str) -> Place | None:
 
     Whoever made the commit, only names that pass here ever become file names in a desk.
     """
+    if not is_slug(path.partition("/")[0]):
+        return None
     if m := _COPY.fullmatch(path):
         project, agent, folder, _, name = m.groups()
-        if is_slug(project) and is_desk_name(agent) and _FILE.fullmatch(name):
+        if is_desk_name(agent) and _FILE.fullmatch(name):
             return Copy(project, agent, folder, name)
     elif m := _CANONICAL.fullmatch(path):
         return Canonical(m[1], m[3])

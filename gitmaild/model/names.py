@@ -7,7 +7,6 @@ Names are never altered: a name that breaks the rule is refused, and the refusal
 import re
 from collections.abc import Container
 from dataclasses import dataclass
-from hashlib import sha256
 
 from gitmaild.model.errors import Refused, refuse
 
@@ -111,6 +110,8 @@ def check_name(name: str, *, taken: Container[str] = (), mode: str = "camelcase"
 
 def suggestions(seed: str, taken: Container[str], count: int = 3) -> list[str]:
     """Free adjective + noun names: the same for the same seed, so that a refusal can be repeated word for word."""
+    from hashlib import sha256  # noqa: PLC0415 - 3 ms of OpenSSL, and most commands suggest nothing
+
     found: list[str] = []
     number = int.from_bytes(sha256(seed.encode()).digest()[:8])
     for step in range(len(ADJECTIVES) * len(NOUNS)):

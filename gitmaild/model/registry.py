@@ -36,7 +36,17 @@ class Registry:
         return next((p for p in self.projects.values() if p.owns(repository)), None)
 
     def enrol(self, slug: str, repository: str, worktree: str, *, join: bool = False) -> "Registry":
-        """The registry with `worktree` as a root of `slug`. Raises `Refused` where another repository holds the slug."""
+        """The registry with `worktree` as a root of `slug`.
+
+        Raises `Refused` where another repository holds the slug, or this repository has another one already.
+        """
+        known = self.of_repository(repository)
+        if known and known.slug != slug:
+            raise refuse(
+                "other-slug",
+                f"{repository} is project {known.slug!r} already",
+                f"leave --project out, or say --project {known.slug}",
+            )
         project = self.projects.get(slug)
         if project is None:
             project = Project(slug, repository)

@@ -18,14 +18,18 @@ from gitmaild.model.message import Value
 
 _OPEN = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
 _CLOSE = re.compile(rb"^---[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
+_BOM = b"\xef\xbb\xbf"
 KEY = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,63})[ \t]*:[ \t]*(.*)")
 # gitmaild's own files may group their keys: `shop.repository`.
-DOTTED_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,127})[ \t]*:[ \t]*(.*)")
+DOTTED_KEY = re.compile(r"([A-Za-z0-9-][A-Za-z0-9_.-]{0,127})[ \t]*:[ \t]*(.*)")
 _BLOCK = re.compile(r"[|>](?:[+-]?[1-9]?|[1-9][+-])")
 # A node property of YAML where a plain word is expected: `&a [..]`, `*a`, `!!python/object`.
 _YAML_NODE = re.compile(r"&\w+(?:\s|$)|\*\w+$|!![\w/.:]+|!<")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./+@()=-]*(?: [A-Za-z0-9_./+@()=-]+)*")
 _YAML_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'')
+# What no header may hold, spelled out or written as an escape: controls but tab and newline, halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 # Characters that JSON leaves alone and YAML does not print: C1 controls, line separators, BOM, non-characters.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -56,8 +60,9 @@ def read(data: bytes, *, limit: int, fenced: bool = True, key: re.Pattern[str] =
     `limit` bounds the front matter in bytes. A file with `fenced=False` (a `.yaml` drop) may leave the fences out.
     Raises `Refused` with the line for anything that is not `key: value`.
     """
-    header, body, first_line = _split(data, limit=limit, fenced=fenced)
-    return _fields(_text(header, "front matter", first=0), first_line, key), _text(body, "body", first=len(data) - len(body))
+    start, end, rest, first_line = _split(data, limit=limit, fenced=fenced)
+    header, body = _text(data, "front matter", start, end), _text(data, "body", rest, len(data))
+    return _fields(header, first_line, key), body
 
 
 def as_list(field: Field) -> tuple[str, ...]:
@@ -65,9 +70,10 @@ def as_list(field: Field) -> tuple[str, ...]:
     if field.items is not None:
         return field.items
     text = field.value
-    if text.startswith("[") and text.endswith("]") and _closes(text):
-        text = text[1:-1]
-    return tuple(unquote(item.strip()) for item in _split_commas(text) if item.strip())
+    parts, paired = _split_commas(text[1:-1]) if text.startswith("[") and text.endswith("]") else ([], False)
+    if not paired:
+        parts, _ = _split_commas(text)
+    return tuple(unquote(part.strip()) for part in parts if part.strip())
 
 
 def refuse_yaml_nodes(key: str, field: Field) -> None:
@@ -81,6 +87,12 @@ def refuse_yaml_nodes(key: str, field: Field) -> None:
                 field=key,
                 line=field.line,
             )
+
+
+def refuse_control_characters(key: str, field: Field) -> None:
+    """Refuse what a quoted scalar can spell and no reader can see: `"a\\u0000b"`."""
+    for text in (field.value, *(field.items or ())):
+        _no_control_characters(key, text, field.line)
 
 
 def unquote(text: str) -> str:
@@ -138,44 +150,42 @@ def _rendered(value: Written) -> str:
     return scalar(value)
 
 
-def _split(data: bytes, *, limit: int, fenced: bool) -> tuple[bytes, bytes, int]:
+def _split(data: bytes, *, limit: int, fenced: bool) -> tuple[int, int, int, int]:
+    """Where the front matter starts and ends, where the body starts, and the number of the front matter's first line."""
     if not data.strip():
         raise refuse("empty-file", "empty file", "write front matter between two --- lines, then the message")
     opening = _OPEN.match(data)
-    if opening is None:
-        if not fenced:
-            return data.removeprefix(b"\xef\xbb\xbf"), b"", 1
+    if opening is None and fenced:
         raise refuse(
             "no-front-matter",
             "line 1: no front matter",
             "the first line must be ---, then key: value lines, then --- again",
             line=1,
         )
-    closing = _CLOSE.search(data, opening.end(), opening.end() + limit + 4)
-    if closing is None and len(data) - opening.end() > limit:
+    start = opening.end() if opening else len(_BOM) * data.startswith(_BOM)
+    closing = _CLOSE.search(data, start) if opening else None
+    end, rest = (closing.start(), closing.end()) if closing else (len(data), len(data))
+    if end - start > limit:
         raise refuse(
             "front-matter-too-long",
-            f"front matter is not closed within {limit} bytes (the limit)",
+            f"front matter: {end - start} bytes{'' if closing or not fenced else ', not closed'}; limit {limit}",
             "close it with a line --- and put long text into the body",
         )
-    if closing is None:
-        if not fenced:
-            return data[opening.end() :], b"", 2
+    if closing is None and fenced:
         raise refuse("front-matter-open", "front matter not closed with ---", "add a line --- before the body")
-    return data[opening.end() : closing.start()], data[closing.end() :], 2
+    return start, end, rest, 2 if opening else 1
 
 
-def _text(data: bytes, part: str, *, first: int) -> str:
+def _text(data: bytes, part: str, start: int, end: int) -> str:
     try:
-        text = data.decode()
+        text = data[start:end].decode()
     except UnicodeDecodeError as error:
+        at = start + error.start
         raise refuse(
-            "not-utf8",
-            f"{part}: byte 0x{data[error.start]:02x} at offset {first + error.start} is not UTF-8",
-            "write the file as UTF-8",
+            "not-utf8", f"{part}: byte 0x{data[at]:02x} at offset {at} is not UTF-8", "write the file as UTF-8"
         ) from None
     if "\0" in text:
-        raise refuse("nul-byte", f"{part}: a NUL byte at offset {first + data.index(0)}", "remove it")
+        raise refuse("nul-byte", f"{part}: a NUL byte at offset {data.index(0, start)}", "remove it")
     return text
 
 
@@ -190,7 +200,7 @@ def _fields(text: str, first_line: int, key: re.Pattern[str]) -> Fields:
             continue
         item = line.strip()
         if item.startswith("- ") or item == "-":
-            _add_item(fields, last, unquote(item[1:].strip()), number)
+            _add_item(fields, last, item[1:].strip(), number)
             continue
         match = key.fullmatch(line)
         if match is None:
@@ -222,7 +232,7 @@ def _add_item(fields: Fields, key: str, item: str, number: int) -> None:
         raise refuse(
             "stray-item", f"line {number}: a list item without a list", "put it below an empty key, e.g. to:", line=number
         )
-    items = (*(field.items or ()), item)
+    items = (*(field.items or ()), unquote(item))
     if len(items) > MAX_ITEMS:
         raise refuse("too-many-items", f"line {number}: {key}: over {MAX_ITEMS} items", "send fewer", line=number)
     _no_control_characters(key, item, number)
@@ -241,21 +251,22 @@ def _not_a_field(line: str, number: int) -> Refused:
 
 
 def _no_control_characters(key: str, value: str, number: int) -> None:
-    for char in value:
-        if (ord(char) < 0x20 and char != "\t") or ord(char) == 0x7F:
-            raise refuse(
-                "control-character",
-                f"line {number}: {key}: control character 0x{ord(char):02x}",
-                "remove it",
-                field=key,
-                line=number,
-            )
+    if found := _CONTROL.search(value):
+        raise refuse(
+            "control-character",
+            f"line {number}: {key}: control character 0x{ord(found[0]):02x}",
+            "remove it",
+            field=key,
+            line=number,
+        )
 
 
 def _block_scalar(indicator: str, block: list[str], number: int) -> str:
     loaded = _yaml_scalar(indicator + "\n" + "\n".join(block) + "\n")
     if loaded is None:
-        raise refuse("bad-block", f"line {number}: the block below is not a valid YAML block scalar", "indent it evenly")
+        raise refuse(
+            "bad-block", f"line {number}: the block below is not a valid YAML block scalar", "indent it evenly", line=number
+        )
     return loaded
 
 
@@ -275,31 +286,21 @@ def _yaml_scalar(text: str) -> str | None:
     return str(scalars[0].value)
 
 
-def _closes(text: str) -> bool:
-    """True where the bracket that opens `text` is the one that ends it."""
-    depth = 0
-    for index, char in enumerate(text):
+def _split_commas(text: str) -> tuple[list[str], bool]:
+    """The parts between commas outside of quotes and brackets, and whether the brackets outside of quotes pair up."""
+    if not any(mark in text for mark in "\"'[]{}"):
+        return text.split(","), True
+    parts: list[str] = []
+    depth, lowest, start, index = 0, 0, 0, 0
+    while index < len(text):
+        char = text[index]
+        if char in "\"'" and not text[start:index].strip() and (quoted := _QUOTED.match(text, index)):
+            index = quoted.end()
+            continue
         depth += (char in "[{") - (char in "]}")
-        if depth == 0:
-            return index == len(text) - 1
-    return False
-
-
-def _split_commas(text: str) -> list[str]:
-    items, depth, start, quote, escaped = [], 0, 0, "", False
-    for index, char in enumerate(text):
-        if quote:
-            if not escaped and char == quote:
-                quote = ""
-            escaped = quote == '"' and char == "\\" and not escaped
-        elif char in "\"'" and not text[start:index].strip():
-            quote = char
-        elif char in "[{":
-            depth += 1
-        elif char in "]}":
-            depth -= 1
-        elif char == "," and depth <= 0:
-            items.append(text[start:index])
+        lowest = min(lowest, depth)
+        if char == "," and depth <= 0:
+            parts.append(text[start:index])
             start = index + 1
-    items.append(text[start:])
-    return items
+        index += 1
+    return [*parts, text[start:]], depth == lowest == 0

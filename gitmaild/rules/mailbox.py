@@ -74,7 +74,8 @@ class Mailbox:
     def __init__(self, tree: Tree, project: str) -> None:
         self.tree = tree
         self.project = project
-        self._profiles: dict[str, Profile] = {}
+        self._profiles: dict[tuple[str, str], Profile] = {}
+        self._last_leaf: dict[str, int] = {}
 
     def exists(self) -> bool:
         return bool(self.tree.oid(layout.project_file(self.project)))
@@ -88,11 +89,11 @@ class Mailbox:
         oid = self.tree.oid(layout.profile(self.project, name))
         if not oid:
             return None
-        if oid not in self._profiles:
+        if (name, oid) not in self._profiles:
             if len(self._profiles) > 1000:
                 self._profiles.clear()
-            self._profiles[oid] = parse_profile(name, self.tree.read(layout.profile(self.project, name)) or b"")
-        return self._profiles[oid]
+            self._profiles[name, oid] = parse_profile(name, self.tree.read(layout.profile(self.project, name)) or b"")
+        return self._profiles[name, oid]
 
     def taken(self) -> frozenset[str]:
         return frozenset(name.lower() for name in self.agents())
@@ -106,7 +107,7 @@ class Mailbox:
         if not MESSAGE_ID.fullmatch(message_id):
             return ""
         day = layout.day_of(message_id)
-        for at in (day, _next_day(day)):
+        for at in (day, *_next_day(day)):
             for leaf in self.leaves(f"{layout.messages(self.project)}/{at}"):
                 path = f"{leaf}/{message_id}.md"
                 if self.tree.oid(path):
@@ -130,21 +131,23 @@ class Mailbox:
                 yield from self.leaves_of(f"{day}/{hour[:-1]}")
 
     def leaves_of(self, hour: str) -> Iterator[str]:
-        """The hour's directory and the numbered ones below it, which git sorts before any message."""
+        """The hour's directory and the numbered ones below it."""
         yield hour
         for name in self.tree.names(hour):
-            if not name.endswith("/"):
-                break
-            yield f"{hour}/{name[:-1]}"
+            if name.endswith("/"):
+                yield f"{hour}/{name[:-1]}"
 
     def leaf(self, hour: str) -> str:
         """The leaf below `hour` that takes the next entry (see `layout.LEAF`)."""
         if self.tree.size(hour) < layout.LEAF:
             return hour
-        last = max((int(leaf.rpartition("/")[2]) for leaf in self.leaves_of(hour) if leaf != hour), default=0)
-        if last and self.tree.size(f"{hour}/{last:03d}") < layout.LEAF:
-            return f"{hour}/{last:03d}"
-        return f"{hour}/{last + 1:03d}"
+        last = self._last_leaf.get(hour, 0)
+        if not last:
+            last = max((int(leaf.rpartition("/")[2]) for leaf in self.leaves_of(hour) if leaf != hour), default=1)
+        if self.tree.size(f"{hour}/{last:03d}") >= layout.LEAF:
+            last += 1
+        self._last_leaf[hour] = last
+        return f"{hour}/{last:03d}"
 
     def held(self, agent: str, name: str) -> Held | None:
         """Where `agent` has the message file `name`, or None."""
@@ -194,6 +197,10 @@ def parse_profile(name: str, data: bytes) -> Profile:
     return Profile(name, **known)
 
 
-def _next_day(day: str) -> str:
-    year, month, number = map(int, day.split("/"))
-    return (date(year, month, number) + timedelta(days=1)).strftime("%Y/%m/%d")
+def _next_day(day: str) -> tuple[str, ...]:
+    """The day after, none for what is no day of the calendar: an id is any eight digits that a sender writes."""
+    try:
+        after = date(*map(int, day.split("/"))) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return ()
+    return (f"{after:%Y/%m/%d}",)

@@ -5,6 +5,7 @@ Every page is a function of the tree, so a page that was kept up equals one that
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gitmaild.model.ids import stamp
 from gitmaild.model.message import Message
@@ -14,7 +15,9 @@ from gitmaild.rules.mailbox import Profile
 from gitmaild.rules.parse import ignored
 
 # A line that could be taken for the head of a section is moved by one space where a body holds it.
-_SECTION = re.compile(r"^(?=-{8} msg_)", re.MULTILINE)
+_SECTION = re.compile(r"(?:^|(?<=[\r\v\f\x1c-\x1e\x85\u2028\u2029]))(?=-{8} msg_)", re.MULTILINE)
+# What `sent` adds. A sender's own fields of these names are in the copies, and are listed as ignored here.
+_ADDED = ("status", "recipients", "ignored")
 
 
 def bounced(note: Message) -> tuple[str, ...]:
@@ -33,7 +36,7 @@ def sent(message: Message, states: Iterable[tuple[str, str]], bounces: Iterable[
     failed = [text.replace(": ", " bounced: ", 1) for text in bounces]
     unknown = ignored("message", message.extra)
     lines = (
-        render.header(message)
+        render.header(replace(message, extra=tuple(f for f in message.extra if f[0] not in _ADDED)))
         + frontmatter.write([("status", "partly" if failed else "delivered")])
         + frontmatter.write_lines("recipients", [*recipients, *failed])
         + (frontmatter.write_lines("ignored", unknown) if unknown else "")
@@ -83,11 +86,11 @@ def agents(profiles: Iterable[Profile]) -> bytes:
     lines = ["# Who is here", ""]
     for profile in sorted(profiles, key=lambda p: p.name):
         with_ = " ".join(word for word in (profile.program, profile.model) if word)
-        task = " ".join(profile.task_description.split())
-        line = f"- **{profile.name}**" + (f" ({with_})" if with_ else "") + (f": {task}" if task else "")
+        line = f"- **{profile.name}**" + (f" ({with_})" if with_ else "")
+        line += f": {profile.task_description}" if profile.task_description else ""
         line += f"; since {profile.registered[:16].replace('T', ' ')} UTC" if profile.registered else ""
         if profile.state == "retired":
             line += "; retired" + (f": {profile.reason}" if profile.reason else "")
-        lines.append(line)
+        lines.append(" ".join(line.split()))
     lines += ["", "Write to one of them, or to `everyone`. `Overseer` is the person in charge.", ""]
     return "\n".join(lines).encode()

@@ -47,6 +47,7 @@ def command(fields: Fields, body: str, envelope: Envelope, settings: Settings) -
     _check_common(fields, envelope)
     known = (*KINDS[kind], *COMMON)
     for key, field in fields.items():
+        frontmatter.refuse_control_characters(key, field)
         if key not in _FREE_TEXT:
             frontmatter.refuse_yaml_nodes(key, field)
         if key in known and key not in LISTS and field.items is not None:
@@ -59,7 +60,13 @@ def command(fields: Fields, body: str, envelope: Envelope, settings: Settings) -
             )
     request = fields["request_id"].value if "request_id" in fields else ""
     if len(request) > 200:
-        raise refuse("bad-request-id", "request_id: over 200 characters", "use a shorter one", field="request_id")
+        raise refuse(
+            "bad-request-id",
+            "request_id: over 200 characters",
+            "use a shorter one",
+            field="request_id",
+            line=fields["request_id"].line,
+        )
     extra = tuple((key, render.value(field)) for key, field in fields.items() if key == "date" or key not in known)
     return _PARSERS[kind](fields, body, _with_request(envelope, request), extra, settings)
 

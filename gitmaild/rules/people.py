@@ -52,7 +52,7 @@ def retire(command: Retire, mailbox: Mailbox, now: datetime) -> Changeset:
         raise refuse(
             "not-your-desk",
             f"{envelope.agent} cannot retire {command.agent}",
-            "an agent retires itself, or the Overseer retires it: gitmaild retire NAME",
+            "an agent retires itself, or the Overseer retires it: gitmaild --as Overseer retire NAME",
             field="agent",
         )
     before = mailbox.profile(command.agent)

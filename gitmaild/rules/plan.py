@@ -54,8 +54,10 @@ def refusal_note(refusal: Refusal, envelope: Envelope, file: str, mailbox: Mailb
         body=f"\n{render.refusal_text(refusal, file)}\n\nYour file is in rejected/, its bytes unchanged. "
         "Mend a copy and drop it again.\n",
     )
+    # Anybody may read the log; a reason that names blind recipients stays in the note.
+    reason = "" if refusal.field == "bcc" else f" {refusal.reason}"
     return Changeset(
-        subject=one_line(f"refuse: {envelope.agent}: {file}: {refusal.reason} ({refusal.code})"),
+        subject=one_line(f"refuse: {envelope.agent}: {file}:{reason} ({refusal.code})"),
         author=envelope.agent,
         at=now,
         puts=tuple(copies(note, [envelope.agent], mailbox)),
@@ -92,12 +94,12 @@ def _check_speaker(command: Command, mailbox: Mailbox) -> None:
         return
     profile = mailbox.profile(agent)
     if profile is None and not is_agent_name(agent):
-        check_name(agent)
+        check_name(agent, taken=mailbox.taken())
     if profile is None:
         raise refuse(
             "not-registered",
             f"from_agent not registered: {agent}",
-            "drop a file with the lines ---, kind: register, program: ..., model: ..., --- into this outbox first",
+            f"run gitmaild register {agent}, or drop a file with the lines ---, kind: register, --- into this outbox first",
         )
     if profile.state == "retired":
         raise refuse("retired", f"{agent} has retired", "drop a kind: register to come back")
@@ -129,10 +131,10 @@ def _repeated(envelope: Envelope, mailbox: Mailbox, now: datetime) -> Changeset 
 
 def _remembering(envelope: Envelope, changeset: Changeset) -> Changeset:
     """Keep the answer beside the sender's profile, where a `request_id` asks for it."""
-    if not envelope.request_id:
-        return changeset
     said = dict(changeset.trailers)
     answer = changeset.answer
+    if not envelope.request_id or not (answer or "Thread-Id" in said):
+        return changeset
     if not answer:
         ids = [("id", said["Message-Id"]), ("thread_id", said["Thread-Id"]), ("status", said["Result"])]
         answer = frontmatter.write(ids) + frontmatter.write_lines("recipients", changeset.recipients)

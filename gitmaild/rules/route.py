@@ -54,6 +54,6 @@ def _expand(text: str, sender: str, mailbox: Mailbox) -> list[Fate]:
         known = "" if guess else f"; agents here: {', '.join(agents[:8])}" if agents else "; nobody has registered yet"
         return [Bounce(text, "unknown-agent", f"no agent {address.name!r}{guess or known}")]
     if profile.state == "retired":
-        because = f": {profile.reason}" if profile.reason else ""
+        because = f": {' '.join(profile.reason.split())}" if profile.reason else ""
         return [Bounce(text, "retired", f"{address.name} has retired{because}")]
     return [Deliver(address.name)]

@@ -8,30 +8,32 @@ from gitmaild.model.commands import Send
 from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.ids import message_id, note_id
 from gitmaild.model.message import Message
-from gitmaild.model.names import EVERYONE, POSTMASTER
+from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
 from gitmaild.rules.commit import one_line, trailers
 from gitmaild.rules.mailbox import Mailbox
-from gitmaild.rules.parse import too_large, too_many_recipients
-from gitmaild.rules.route import Bounce, Deliver, route
+from gitmaild.rules.parse import too_many_recipients
+from gitmaild.rules.route import Bounce, Deliver, Fate, route
 
 
 def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:
     envelope = command.envelope
+    _check_attachments(command, settings)
     message = _message(command, mailbox, now, settings)
+    openly = route((*message.to, *message.cc), envelope.agent, mailbox)
     fates = route((*message.to, *message.cc, *command.bcc), envelope.agent, mailbox)
     if len(fates) > settings.recipient_limit:
         raise too_many_recipients(len(fates), settings)
     agents = [fate.agent for fate in fates if isinstance(fate, Deliver)]
     bounces = [fate for fate in fates if isinstance(fate, Bounce)]
     if not agents:
-        raise _nobody(bounces)
+        raise _nobody(bounces, openly)
     puts = copies(message, agents, mailbox)
     puts += [Put(layout.attachment(envelope.project, f.sha256), f.data) for f in command.files]
     if bounces:
         puts += copies(_bounce_note(message, bounces, now), [envelope.agent], mailbox)
-    named = [name for name in agents if name in message.to or name in message.cc or EVERYONE in (*message.to, *message.cc)]
+    named = [fate.agent for fate in openly if isinstance(fate, Deliver)]
     result = "partly" if bounces else "delivered"
     shown = ", ".join(named if len(named) <= 8 else [*named[:8], f"{len(named) - 8} more"])
     return Changeset(
@@ -47,7 +49,9 @@ def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> 
             ("To", ", ".join(named)),
             ("Result", result),
         ),
-        recipients=(*(f"{name} inbox" for name in agents), *(f"{b.address} bounced: {b.reason}" for b in bounces)),
+        recipients=tuple(
+            f"{f.agent} inbox" if isinstance(f, Deliver) else f"{f.address} bounced: {f.reason}" for f in openly
+        ),
     )
 
 
@@ -65,12 +69,12 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
                 field="in_reply_to",
             )
         if not (to or command.cc or command.bcc):
-            to = (original.sender,) if original.sender != command.envelope.agent else original.to
+            to = (original.sender,) if original.sender != command.envelope.agent else original.to or original.cc
         if subject is None:
             subject = original.subject if original.subject.lower().startswith("re:") else f"RE: {original.subject}"
             subject = subject[: settings.subject_limit]
         thread = thread or original.thread_id
-    message = Message(
+    return Message(
         id=own,
         thread_id=thread or own,
         sender=command.envelope.agent,
@@ -85,17 +89,25 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
         extra=command.extra,
         body=command.body,
     )
-    size = sum(len(f.data) for f in command.files)
+
+
+def _check_attachments(command: Send, settings: Settings) -> None:
+    size = sum(len(file.data) for file in command.files)
     if size > settings.attachments_limit:
-        raise too_large(size, settings.attachments_limit)
-    return message
+        raise refuse(
+            "too-large",
+            f"attachments: {size} bytes; limit {settings.attachments_limit}",
+            "attach less, or send several messages",
+            field="attachments",
+        )
 
 
-def _nobody(bounces: list[Bounce]) -> Refused:
+def _nobody(bounces: list[Bounce], openly: list[Fate]) -> Refused:
     if not bounces:
         return refuse("no-recipient", "nobody to deliver to: the group has no other member", "write to somebody by name")
     reasons = "; ".join(bounce.reason for bounce in bounces)
-    return refuse(bounces[0].code, reasons, "correct the name in to: and drop the file again", field="to")
+    field = "to" if all(bounce in openly for bounce in bounces) else "bcc"
+    return refuse(bounces[0].code, reasons, f"correct the name in {field}: and drop the file again", field=field)
 
 
 def copies(message: Message, agents: list[str], mailbox: Mailbox) -> list[Put]:

@@ -1,6 +1,7 @@
 """The command line. Each command's module is imported when it is called: `inbox` must start in a tenth of a second."""
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -8,7 +9,7 @@ import click
 
 from gitmaild import __version__
 from gitmaild.adapters.cli.output import fail
-from gitmaild.model.errors import MailError, Refused
+from gitmaild.model.errors import MailError, Refused, Verdict
 
 # Name: (module, one line for the overview, section).
 _COMMANDS = {
@@ -61,6 +62,16 @@ def _anywhere() -> list[click.Parameter]:
     ]
 
 
+def _with_anywhere(command: click.Command) -> click.Command:
+    """`command`, or each one below it, with those options."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _with_anywhere(below)
+    elif not any(option.name == "as_json" for option in command.params):
+        command.params += _anywhere()
+    return command
+
+
 class Commands(click.Group):
     """The group that knows its commands by name, and imports one when it is needed."""
 
@@ -71,10 +82,22 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"gitmaild.adapters.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
-        if not any(option.name == "as_json" for option in command.params):
-            command.params += _anywhere()
-        return command
+        return _with_anywhere(getattr(module, cmd_name))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A refusal is an answer too: in JSON where that was asked for."""
+        try:
+            return self._answered(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(_nobody_reads()) from None
+
+    def _answered(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Refused as refused:
+            no = refused.refusal
+            ctx.obj.answer({"status": "refused", "code": no.code, "reason": no.reason, "mend": no.mend}, "")
+            raise click.exceptions.Exit(fail(65, f"refused: {no.reason}; {no.mend} ({no.code})")) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(row[2] for row in _COMMANDS.values()):
@@ -105,29 +128,47 @@ def cli(ctx: click.Context, home: str | None, project: str | None, identity: str
     """Mail for coding agents: plain files in, plain files out, git as the record."""
     from gitmaild.adapters.cli.desk import Desk  # noqa: PLC0415
 
-    ctx.obj = Desk(home=home, project=project, identity=identity, as_json=as_json)
+    ctx.obj = Desk(home=home, project=project, identity=identity, as_json=as_json, **ctx.obj)
 
 
-def main() -> None:
-    """Run a command; every way out has an exit status and says what to do."""
+def main(*, patience: float = 10.0) -> None:
+    """Run a command; every way out has an exit status and says what to do.
+
+    `patience` is how many seconds a command waits for a running daemon.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        # A path may hold bytes that are no text; that is no reason to lose an answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(patience)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        status = _nobody_reads()
+    sys.exit(status)
+
+
+def _run(patience: float) -> int:
     try:
         # Without click's own error handling, which knows one exit status for everything.
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return int(cli.main(standalone_mode=False, obj={"patience": patience}) or 0)
     except click.exceptions.Abort:
-        sys.exit(130)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(64)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(64)
-    except Refused as refused:
-        sys.exit(fail(65, f"refused: {refused.refusal.reason}; {refused.refusal.mend} ({refused.refusal.code})"))
+        return 64
     except MailError as error:
-        sys.exit(fail(75 if error.verdict.value == "temporary" else 69, f"{error} ({error.code})"))
-    except BrokenPipeError:
-        sys.exit(0)
+        return fail(75 if error.verdict is Verdict.TEMPORARY else 69, f"{error} ({error.code})")
     except OSError as error:
-        sys.exit(fail(75, f"{error.strerror or error}: {error.filename or ''}; nothing was left behind, try again"))
+        return fail(75, f"{error.strerror or error}: {error.filename or ''}; nothing was left behind, try again")
+    except Exception:  # noqa: BLE001 - status 1 would say "the answer is no"
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+        return fail(70, "this is a bug in gitmaild; please report what is above")
+
+
+def _nobody_reads() -> int:
+    """`gitmaild inbox | head -1`: the reader has what it wanted, and Python must not write to it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

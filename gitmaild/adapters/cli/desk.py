@@ -1,34 +1,38 @@
 """Where a command stands: which home, which project, which desk, and who is asking."""
 
 import os
-import secrets
 import time
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitmaild import wiring
 from gitmaild.adapters.cli.output import fail, say, say_json
-from gitmaild.app.ports import DeskRoot
-from gitmaild.app.reading import desk_of
+from gitmaild.app.reading import check_desk, desk_of
 from gitmaild.app.submit import Receipt, submit
-from gitmaild.model.errors import refuse
+from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.names import OVERSEER, is_desk_name
 from gitmaild.model.registry import Project
 from gitmaild.rules import frontmatter
 
-# How long a command waits for a running daemon before it says "queued".
-_PATIENCE = 10.0
+if TYPE_CHECKING:
+    from gitmaild.app.ports import DeskRoot
 
 
 class Desk:
-    """Lazily finds what a command asks for, so that each pays only for what it needs."""
+    """Lazily finds what a command asks for, so that each pays only for what it needs.
 
-    def __init__(self, *, home: str | None, project: str | None, identity: str | None, as_json: bool) -> None:
+    `patience` is how many seconds a command waits for a running daemon before it says "queued".
+    """
+
+    def __init__(
+        self, *, home: str | None, project: str | None, identity: str | None, as_json: bool, patience: float
+    ) -> None:
         self._home, self._project, self.identity, self.as_json = home, project, identity, as_json
+        self.patience = patience
         self.environment: Mapping[str, str] = os.environ
         self.here = Path.cwd()
 
@@ -50,7 +54,8 @@ class Desk:
         if named in registry.projects:
             return registry.projects[named]
         place = Path(named).expanduser().resolve() if named else self.here
-        found = registry.of_worktree(place)
+        # A slug that nobody has is not a path below this worktree.
+        found = None if named and not place.is_dir() else registry.of_worktree(place)
         if found is None and not named:
             found = registry.projects.get(self.git_settings.get("project", ""))
         if found is None and not named and len(registry.projects) == 1 and not wiring.is_in_repository(self.here):
@@ -65,7 +70,7 @@ class Desk:
         return found
 
     @cached_property
-    def worktree_root(self) -> DeskRoot:
+    def worktree_root(self) -> "DeskRoot":
         """The desk root around the current directory; the project's root in the home where there is none."""
         worktree = wiring.registry(self.home).worktree_of(self.here)
         if worktree and worktree in self.project.worktrees and (Path(worktree) / ".gitmaild").is_dir():
@@ -73,10 +78,10 @@ class Desk:
         return self.home_root
 
     @cached_property
-    def home_root(self) -> DeskRoot:
+    def home_root(self) -> "DeskRoot":
         return wiring.open_root(self.home.post / self.project.slug, self.project.slug, at_home=True)
 
-    def root_of(self, agent: str) -> DeskRoot:
+    def root_of(self, agent: str) -> "DeskRoot":
         """Where `agent`'s desk is: here, else in another worktree of the project, else in the home."""
         if agent == OVERSEER:
             return self.home_root
@@ -87,6 +92,13 @@ class Desk:
             if (path / "agents" / agent).is_dir():
                 return wiring.open_root(path, self.project.slug, at_home=False)
         return self.worktree_root
+
+    @cached_property
+    def own_root(self) -> "DeskRoot":
+        """Where the desk of who is asking is. Raises `Refused` where there is none."""
+        root = self.root_of(self.agent)
+        check_desk(root, self.agent)
+        return root
 
     @cached_property
     def chosen_name(self) -> str:
@@ -116,28 +128,27 @@ class Desk:
         agent: str = "",
         attachments: Iterable[tuple[str, bytes]] = (),
     ) -> Receipt:
-        """Drop a command and wait for its answer; a refusal or a queue ends the process with its status."""
+        """Drop a command and wait for its answer. Raises `Refused`; a queue ends the process with its status."""
         agent = agent or self.agent
         kind_line = "" if kind == "message" else frontmatter.write([("kind", kind)])
         receipt = submit(
             self.root_of(agent),
             agent,
-            f"{kind}-{secrets.token_hex(4)}",
+            f"{kind}-{os.urandom(4).hex()}",
             kind_line + lines,
             body,
             serve=lambda hints: wiring.serve_once(self.home, self.environment, hints),
             pause=time.sleep,
-            patience=_PATIENCE,
+            patience=self.patience,
             attachments=attachments,
+            is_joining=kind == "register",
         )
         if receipt.refusal is not None:
-            refusal = receipt.refusal
-            self.answer({"status": "refused", "code": refusal.code, "reason": refusal.reason, "mend": refusal.mend}, "")
-            fail(65, f"refused: {refusal.reason}; {refusal.mend} ({refusal.code})")
-            raise click.exceptions.Exit(65)
+            raise Refused(receipt.refusal)
         if receipt.is_queued:
             self.answer({"status": "queued", "file": f"{receipt.stem}.md"}, "")
-            fail(3, "queued: the file stands in the outbox and will be answered; do not repeat it")
+            because = f" ({receipt.trouble})" if receipt.trouble else ""
+            fail(3, f"queued: the file stands in the outbox and will be answered; do not repeat it{because}")
             raise click.exceptions.Exit(3)
         return receipt
 

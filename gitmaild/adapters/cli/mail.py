@@ -15,11 +15,13 @@ from gitmaild.app.reading import Entry
 from gitmaild.app.submit import Receipt
 from gitmaild.model.layout import FOLDERS
 from gitmaild.model.message import IMPORTANCE, Message
-from gitmaild.rules import frontmatter, pages
+from gitmaild.rules import frontmatter
 
 _POLL = 0.1
 
 desk_of = click.make_pass_decorator(Desk)
+# `click.Path` takes `-` for standard input where it may.
+_TEXT = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 def _names(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -29,7 +31,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _body(file: str | None) -> str:
     """The text of FILE, or of standard input for `-` and for a pipe."""
-    if file is None and sys.stdin.isatty():
+    if file in (None, "-") and (sys.stdin is None or (file is None and sys.stdin.isatty())):
         return ""
     data = sys.stdin.buffer.read() if file in (None, "-") else Path(str(file)).read_bytes()
     try:
@@ -50,7 +52,7 @@ def _body(file: str | None) -> str:
 @click.option(
     "--request-id", default="", metavar="R", help="Makes it safe to repeat: the same id gives the first answer again."
 )
-@click.argument("file", required=False)
+@click.argument("file", required=False, type=_TEXT)
 @desk_of
 def send(
     desk: Desk,
@@ -77,6 +79,8 @@ def send(
     if not (to or cc or bcc):
         raise click.UsageError("nobody to write to: add --to NAME")
     files = [(Path(path).name, Path(path).read_bytes()) for path in attach]
+    if len(dict(files)) < len(files):
+        raise click.UsageError("two attachments have one name; rename one of them")
     fields: list[tuple[str, frontmatter.Written]] = [
         (key, names) for key, names in (("to", _names(to)), ("cc", _names(cc)), ("bcc", _names(bcc))) if names
     ]
@@ -93,7 +97,7 @@ def send(
 @click.option("--subject", "-s", default="", metavar="S", help="Default: RE: and the subject that you answer.")
 @click.option("--importance", type=click.Choice(IMPORTANCE), default="normal", show_default=True)
 @click.option("--ack", is_flag=True, help="Ask every recipient to acknowledge.")
-@click.argument("file", required=False)
+@click.argument("file", required=False, type=_TEXT)
 @desk_of
 def reply(desk: Desk, *, message_id: str, to_all: bool, subject: str, importance: str, ack: bool, file: str | None) -> None:
     """Answer message ID with FILE, or standard input. Recipient, subject and thread are filled in.
@@ -151,7 +155,7 @@ def inbox(
       gitmaild inbox --thread continuity --limit 1 --bodies --json
     """
     entries = reading.inbox(
-        desk.root_of(desk.agent),
+        desk.own_root,
         desk.agent,
         folders=FOLDERS if everything or thread else FOLDERS[:1],
         least=least,
@@ -192,9 +196,16 @@ def show(desk: Desk, *, message_id: str) -> None:
     """
     entry = _found(desk, message_id)
     if desk.as_json:
-        say_json(entry.fields(body=True))
+        more = {"in_reply_to": entry.message.in_reply_to, "attachments": list(entry.message.attachments)}
+        say_json(entry.fields(body=True) | more)
     else:
-        say(pages.section(entry.message).rstrip("\n"))
+        say(_page(entry.message).rstrip("\n"))
+
+
+def _page(message: Message) -> str:
+    from gitmaild.rules import pages  # noqa: PLC0415 - needs what parses drops, which no list of mail does
+
+    return pages.section(message)
 
 
 def _found(desk: Desk, message_id: str) -> Entry:
@@ -264,7 +275,7 @@ def thread(desk: Desk, *, thread_id: str, last: int | None, since: str | None) -
         say_json([_thread_entry(message) for message in messages])
     else:
         for message in messages:
-            say(pages.section(message))
+            say(_page(message))
     if not messages:
         fail(1, f"no messages in thread {thread_id}")
         raise click.exceptions.Exit(1)
@@ -289,14 +300,12 @@ def wait(desk: Desk, *, timeout: float) -> None:
     Example:
       gitmaild wait --timeout 300 && gitmaild inbox
     """
-    root, until, looked = desk.root_of(desk.agent), time.monotonic() + timeout, -1
+    root, until = desk.own_root, time.monotonic() + timeout
     while True:
         root.forget()
-        changed = root.changed(f"agents/{desk.agent}/inbox")
-        if changed != looked and (entries := reading.inbox(root, desk.agent, limit=20)):
+        if entries := reading.inbox(root, desk.agent, limit=20):
             _listed(desk, entries)
             return
-        looked = changed
         if time.monotonic() >= until:
             if desk.as_json:
                 say_json([])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,8 @@ import click
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import fail, say, say_json
-from gitmaild.model.drop import is_drop
 
 desk_of = click.make_pass_decorator(Desk)
-
-# How long `init` and `rebuild` wait for a running daemon to notice.
-_PATIENCE = 20.0
 
 
 @click.command()
@@ -39,10 +36,19 @@ def init(desk: Desk, *, worktree: str | None, slug: str, join: bool) -> None:
       gitmaild init --project shop-2
     """
     slug, root = wiring.enrol(desk.home, Path(worktree or desk.here), project=slug, join=join)
-    if not wiring.serve_once(desk.home, desk.environment, []):
-        _await(lambda: (root / "README.md").exists())
+    _served(desk, lambda: (root / "README.md").exists())
     value = {"success": True, "project": slug, "root": str(root), "home": str(desk.home.path)}
     desk.answer(value, _next_steps(slug, root, desk.home.path))
+
+
+def _served(desk: Desk, is_done: Callable[[], bool]) -> None:
+    """Run a pass, or wait for the daemon that runs, until something is done. Ends the process with status 3 where it is not."""
+    until = time.monotonic() + desk.patience
+    while not (over := wiring.serve_once(desk.home, desk.environment, [])) and not is_done() and time.monotonic() < until:
+        time.sleep(0.02)
+    if not over and not is_done():
+        fail(3, "the daemon has not done it yet; it will")
+        raise click.exceptions.Exit(3)
 
 
 def _next_steps(slug: str, root: Path, home: Path) -> str:
@@ -108,7 +114,6 @@ def status(desk: Desk) -> None:
       gitmaild status --json
     """
     value = wiring.look(desk.home)
-    value["waiting"] = {root: _waiting(Path(root)) for root in value["roots"]}
     problems = [alarm["text"] for alarm in value["alarms"]]
     if desk.as_json:
         say_json(value)
@@ -116,18 +121,6 @@ def status(desk: Desk) -> None:
         _print_status(value)
     if problems:
         raise click.exceptions.Exit(1)
-
-
-def _waiting(root: Path) -> dict[str, int]:
-    """Files in each outbox that are not answered yet, claimed ones included."""
-    found: dict[str, int] = {}
-    for outbox in sorted(root.glob("agents/*/outbox")):
-        claimed = outbox / ".claimed"
-        count = sum(is_drop(path.name) for path in outbox.iterdir())
-        count += len(list(claimed.iterdir())) if claimed.is_dir() else 0
-        if count:
-            found[outbox.parent.name] = count
-    return found
 
 
 def _print_status(value: dict[str, Any]) -> None:
@@ -145,7 +138,22 @@ def _print_status(value: dict[str, Any]) -> None:
         say("alarms    none")
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+# Each commit holds six NULs, which no part of a commit can hold; what --stat and its like print follows the last.
+_FORMAT = "%x00%H%x00%an%x00%aI%x00%s%x00%(trailers:unfold=true)%x00"
+_NULS = 6
+
+
+class _GitOptions(click.Command):
+    """Takes what git takes: click would swallow the `--` that stands before paths."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:at])
+        ctx.params["options"] = (*ctx.params.get("options", ()), *args[at:])
+        return rest
+
+
+@click.command(cls=_GitOptions, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @desk_of
 def log(desk: Desk, *, options: tuple[str, ...]) -> None:
@@ -160,23 +168,26 @@ def log(desk: Desk, *, options: tuple[str, ...]) -> None:
     """
     wiring.open_reader(desk.home)
     if desk.as_json:
-        shown = "--format=%H%x1f%an%x1f%aI%x1f%s%x1f%(trailers:unfold=true)%x1e"
-        text = _git(desk, "log", shown, *options, capture=True)
-        say_json([_commit(record) for record in text.split("\x1e") if record.strip()])
+        # After the caller's own format, and before any paths.
+        at = options.index("--") if "--" in options else len(options)
+        text = _git(desk, "log", *options[:at], f"--format={_FORMAT}", *options[at:], capture=True)
+        parts = text.split("\0")
+        say_json([_commit(*parts[start : start + 5]) for start in range(1, len(parts) - 5, _NULS)])
     else:
         _git(desk, "log", *options)
 
 
 def _git(desk: Desk, *arguments: str, capture: bool = False) -> str:
     command = ["git", f"--git-dir={desk.home.mailbox}", *arguments]
-    done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE if capture else None)
+    done = subprocess.run(
+        command, check=False, encoding="utf-8", errors="replace", stdout=subprocess.PIPE if capture else None
+    )
     if done.returncode not in (0, 141):  # 141: the pager was left early
         raise click.exceptions.Exit(64 if done.returncode in (128, 129) else 1)
     return done.stdout or ""
 
 
-def _commit(record: str) -> dict[str, Any]:
-    oid, author, at, subject, trailers = record.strip("\n").split("\x1f")
+def _commit(oid: str, author: str, at: str, subject: str, trailers: str) -> dict[str, Any]:
     pairs = (line.partition(": ") for line in trailers.strip().splitlines())
     return {"commit": oid, "author": author, "at": at, "subject": subject} | {
         "trailers": {key: value for key, _, value in pairs}
@@ -194,18 +205,5 @@ def rebuild(desk: Desk) -> None:
     """
     wiring.open_reader(desk.home)
     wiring.request(desk.home, wiring.REBUILD)
-    if not wiring.serve_once(desk.home, desk.environment, []) and not _await(
-        lambda: not wiring.is_requested(desk.home, wiring.REBUILD)
-    ):
-        fail(3, "the daemon has not begun yet; it will")
-        raise click.exceptions.Exit(3)
+    _served(desk, lambda: not wiring.is_requested(desk.home, wiring.REBUILD))
     desk.answer({"success": True}, "rebuilt from the mailbox")
-
-
-def _await(condition: Any) -> bool:
-    until = time.monotonic() + _PATIENCE
-    while not condition():
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.02)
-    return True

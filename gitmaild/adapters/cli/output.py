@@ -5,8 +5,8 @@ import re
 import sys
 from typing import Any
 
-# C0 and C1 controls but tab and newline; bidirectional overrides and isolates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls but tab and newline; bidirectional overrides and isolates; line separators.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def clean(text: str) -> str:
@@ -19,7 +19,9 @@ def say(text: str = "") -> None:
 
 
 def say_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not _is_utf8()) + "\n")
+    """JSON for programs, that is harmless on a terminal too: what JSON leaves bare and a terminal obeys is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=not _is_utf8())
+    sys.stdout.write(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 def fail(status: int, text: str) -> int:
@@ -29,12 +31,11 @@ def fail(status: int, text: str) -> int:
 
 
 def columns(rows: list[tuple[str, ...]]) -> None:
-    """Rows in aligned columns, the last one as long as it is."""
-    if not rows:
-        return
-    widths = [max(len(clean(row[i])) for row in rows) for i in range(len(rows[0]) - 1)]
-    for row in rows:
-        say("  ".join([clean(cell).ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]).rstrip())
+    """Rows in aligned columns, one line each, the last column as long as it is."""
+    lines = [tuple(" ".join(clean(cell).splitlines()) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)][:-1]
+    for *cells, last in lines:
+        say("  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)), last]).rstrip())
 
 
 def _is_utf8() -> bool:

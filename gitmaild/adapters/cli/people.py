@@ -1,5 +1,7 @@
 """register, agents, whois, retire."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitmaild import wiring
@@ -7,7 +9,9 @@ from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, fail, say, say_json
 from gitmaild.model.names import OVERSEER, check_name
 from gitmaild.rules import frontmatter
-from gitmaild.rules.mailbox import Profile
+
+if TYPE_CHECKING:
+    from gitmaild.rules.mailbox import Profile
 
 desk_of = click.make_pass_decorator(Desk)
 
@@ -84,7 +88,7 @@ def whois(desk: Desk, *, name: str) -> None:
 def retire(desk: Desk, *, name: str, reason: str) -> None:
     """Close NAME's desk: mail to it bounces with the reason. Registering again opens it.
 
-    An agent may retire itself; anybody else is retired as the Overseer.
+    An agent may retire itself; the Overseer, who you are unless you say otherwise, may retire anybody.
 
     \b
     Example:
@@ -92,10 +96,9 @@ def retire(desk: Desk, *, name: str, reason: str) -> None:
     """
     fields: list[tuple[str, frontmatter.Written]] = [("agent", name)]
     fields += [("reason", reason)] if reason else []
-    speaker = name if desk.chosen_name == name else OVERSEER
-    desk.submit("retire", frontmatter.write(fields), agent=speaker)
+    desk.submit("retire", frontmatter.write(fields), agent=desk.agent if desk.chosen_name else OVERSEER)
     desk.answer({"success": True, "agent_name": name, "state": "retired"}, f"retired: {name}")
 
 
-def _shown(profile: Profile) -> dict[str, object]:
+def _shown(profile: "Profile") -> dict[str, object]:
     return {key: value for key, value in profile.fields() if key != "reason" or value}

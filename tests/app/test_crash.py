@@ -1,0 +1,186 @@
+"""Crash points: the daemon dies at every system call in turn, or every one of them is refused, and nothing shows of it.
+
+One working day is prepared: everything that agents do without a daemon. Then a daemon takes it up with a fuse in its system
+calls, blown one call later in every run, until a run gets through without blowing.
+"""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import FakeClock, SeededEntropy
+from tests.fuse import Blown, Fuse
+from tests.post import Post
+
+# Runs are dealt out to this many tests, so that several processes may share them.
+LANES = 4
+_BEYOND = 5000
+
+
+class Day:
+    """A prepared working day, laid out anew for every run."""
+
+    def __init__(self, top: Path) -> None:
+        self.post, self.saved = Post(top / "post"), top / "saved"
+        post = self.post
+        post.agents("GreenCastle", "RedCat", "BlueLake")
+        post.drop("GreenCastle", name="first.md", to="RedCat, BlueLake", thread_id="br-1", subject="First", ack_required="yes")
+        post.settle()
+        first = post.names("RedCat")[0]
+        self.first = f"msg_20260101_{first.rsplit('_', 1)[1].removesuffix('.md')}"
+        post.stop()
+        self._act()
+        self.now = post.clock.now
+        shutil.copytree(post.top, self.saved, symlinks=True)
+
+    def _act(self) -> None:
+        post = self.post
+        post.file("RedCat", post.names("RedCat")[0], "read")
+        post.drop("BlueLake", name="seen.md", kind="ack", ids=self.first)
+        post.drop("QuietOtter", name="join.md", kind="register", program="Codex CLI", model="gpt-5")
+        files = post.desk("GreenCastle") / "outbox" / "files"
+        files.mkdir()
+        (files / "plan.txt").write_text("one, two, three\n")
+        post.drop(
+            "GreenCastle", name="plan.md", to="RedCat, BlueLake", cc="GreenCastle, NoBody", subject="Plan", attachments="plan.txt"
+        )
+        post.drop("RedCat", "Yes.\n", name="answer.md", in_reply_to=self.first)
+        post.drop("BlueLake", name="mistake.md", subject="to whom?")
+
+    def again(self) -> Post:
+        post = self.post
+        shutil.rmtree(post.top)
+        shutil.copytree(self.saved, post.top, symlinks=True)
+        post.office = None
+        post.clock, post.entropy = FakeClock(), SeededEntropy("again")
+        post.clock.now = self.now
+        return post
+
+    def check(self) -> None:
+        """Every command of the day was answered once, and everything shows it."""
+        post = self.post
+        done = sorted(trailers["Command"].partition(" ")[0] for _, trailers, _ in post.commits()[5:])
+        assert done == ["ack", "message", "message", "read", "refuse", "register"]
+        assert sorted(post.sent("GreenCastle")) == ["first", "join", "plan"]
+        assert "status: partly" in post.sent("GreenCastle")["plan"]
+        assert "- RedCat read\n- BlueLake acked\n" in post.sent("GreenCastle")["first"]
+        assert sorted(post.sent("RedCat")) == ["answer", "join"]
+        assert sorted(post.sent("BlueLake")) == ["join", "seen"]
+        assert sorted(post.sent("QuietOtter")) == ["join"]
+        assert post.rejected("BlueLake") == {"mistake.md": "no-recipient"}
+        assert (post.desk("BlueLake") / "rejected" / "mistake.md").read_text() == "---\nsubject: to whom?\n---\nhello\n"
+        assert post.inbox("RedCat") == ["GreenCastle: Plan"]
+        assert post.inbox("RedCat", "read") == ["GreenCastle: First"]
+        assert sorted(post.inbox("BlueLake")) == ["GreenCastle: Plan", "Postmaster: refused: mistake.md"]
+        assert post.inbox("BlueLake", "acked") == ["GreenCastle: First"]
+        told = ["GreenCastle: Plan", "Postmaster: not delivered to NoBody: Plan", "RedCat: RE: First"]
+        assert sorted(post.inbox("GreenCastle")) == told
+        assert [post.waiting(agent) for agent in ("GreenCastle", "RedCat", "BlueLake", "QuietOtter")] == [[], [], [], []]
+        post.check_nothing_left()
+        post.check_exactly_once()
+        post.fsck()
+
+    def check_rest(self) -> None:
+        """Another start finds nothing to do, and a mirror from nothing shows no more and no less."""
+        post = self.post
+        log, shown = post.log(), post.snapshot()
+        post.crash()
+        post.settle()
+        assert (post.log(), post.snapshot()) == (log, shown)
+        post.check_mirrors()
+        assert post.log() == log
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Iterator[Day]:
+    day = Day(tmp_path)
+    yield day
+    day.post.stop()
+
+
+def _killed(post: Post, at: int) -> bool:
+    """Run with a fuse; True where it blew."""
+    with Fuse(at).in_place() as fuse:
+        try:
+            post.settle()
+        except Blown:
+            assert fuse.blown
+        # A write that was killed in another thread is a killed process as well.
+        died = fuse.blown
+    if died:
+        post.crash()
+    return died
+
+
+@pytest.mark.parametrize("lane", range(LANES))
+def test_a_daemon_that_is_killed_at_any_system_call_finishes_its_day_after_a_restart(day: Day, lane: int) -> None:
+    for at in range(lane, _BEYOND, LANES):
+        post = day.again()
+        died = _killed(post, at)
+        try:
+            post.settle()
+            day.check()
+            day.check_rest()
+        except (AssertionError, Exception) as error:
+            raise AssertionError(f"killed at call {at}") from error
+        if not died:
+            assert at > 100
+            return
+    raise AssertionError("the fuse never held")
+
+
+@pytest.mark.parametrize("lane", range(LANES))
+def test_a_daemon_that_is_killed_while_it_recovers_recovers_all_the_same(day: Day, lane: int) -> None:
+    # Near the end of its first life everything is committed, and little of it is let go.
+    for first in range(60 + lane * 20, 60 + lane * 20 + 20, 10):
+        for second in range(lane, _BEYOND, 7):
+            post = day.again()
+            assert _killed(post, first)
+            died = _killed(post, second)
+            try:
+                post.settle()
+                day.check()
+            except (AssertionError, Exception) as error:
+                raise AssertionError(f"killed at call {first}, and at call {second} of its second life") from error
+            if not died:
+                break
+
+
+@pytest.mark.parametrize(
+    ("number", "length", "alarms"),
+    [
+        pytest.param(errno.ENOSPC, _BEYOND, {"disk-full", "root"}, id="no-space"),
+        pytest.param(errno.EIO, 1, set(), id="one-io-error"),
+        pytest.param(errno.EMFILE, 3, set(), id="too-many-files"),
+    ],
+)
+@pytest.mark.parametrize("lane", range(LANES))
+def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(
+    day: Day, lane: int, number: int, length: int, alarms: set[str]
+) -> None:
+    for at in range(lane, _BEYOND, LANES):
+        post = day.again()
+        try:
+            office = post.start()
+            with Fuse(at, number, length).in_place() as fuse:
+                for _ in range(3):
+                    post.turn(400)
+                failed = fuse.blown
+                if failed and alarms:
+                    assert alarms & set(post.alarms())
+            for _ in range(4):
+                post.turn(400)
+            assert post.office is office
+            assert post.alarms() == []
+            post.settle()
+            day.check()
+            post.check_mirrors()
+        except (AssertionError, Exception) as error:
+            raise AssertionError(f"refused at call {at}") from error
+        if not failed:
+            assert at > 100
+            return
+    raise AssertionError("nothing was ever refused")

@@ -1,0 +1,118 @@
+"""Messages to bytes and back: `parse_message(message(m)) == m`."""
+
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitmaild.model.errors import Refusal, Refused
+from gitmaild.model.message import IMPORTANCE, Message
+from gitmaild.rules import render
+from gitmaild.rules.frontmatter import Field
+from tests.build import a_message
+from tests.rules.test_frontmatter import any_text, written
+
+addresses = st.lists(st.sampled_from(["RedCat", "BlueLake", "everyone", "RedCat@shop-web"]), max_size=4, unique=True).map(
+    tuple
+)
+own = frozenset("id thread_id from to created importance ack_required subject cc in_reply_to attachments".split())
+keys = st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True).filter(lambda key: key not in own)
+extras = st.dictionaries(keys, written | st.lists(written, min_size=1, max_size=3).map(tuple), max_size=3).map(
+    lambda d: tuple(d.items())
+)
+files = st.lists(st.from_regex(r"[0-9a-f]{64}/[A-Za-z0-9_][A-Za-z0-9 ._+@()=-]{0,20}[a-z]", fullmatch=True), max_size=3).map(
+    tuple
+)
+bodies = any_text.filter(lambda text: "\0" not in text) | st.sampled_from(
+    ["a\r\nb\r\n", "---\nx\n---\n", "\n\n", "\ufeff", "-------- msg_x"]
+)
+
+messages = st.builds(
+    Message,
+    id=st.from_regex(r"msg_[0-9]{8}_[0-9a-f]{8,32}", fullmatch=True),
+    thread_id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True),
+    sender=st.sampled_from(["GreenCastle", "Overseer", "Postmaster"]),
+    to=addresses,
+    created=st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)),
+    importance=st.sampled_from(IMPORTANCE),
+    ack_required=st.booleans(),
+    subject=written,
+    cc=addresses,
+    in_reply_to=st.just("") | st.just("msg_20260101_00000001"),
+    attachments=files,
+    extra=extras,
+    body=bodies,
+)
+
+
+@given(messages)
+def test_a_message_is_read_back_as_it_was(message: Message) -> None:
+    assert render.parse_message(render.message(message)) == message
+
+
+@given(messages)
+def test_the_header_of_a_message_is_yaml(message: Message) -> None:
+    loaded = yaml.load(render.header(message), Loader=yaml.CSafeLoader)
+    assert (loaded["id"], loaded["subject"], loaded["to"]) == (message.id, message.subject, list(message.to))
+
+
+def test_a_message_opens_with_its_id() -> None:
+    message = a_message(cc=("BlueLake",), ack_required=True, extra=(("labels", ("a", "b")), ("date", "yesterday")))
+    assert render.message(message) == (
+        b"---\n"
+        b"id: msg_20260101_00000001\n"
+        b"thread_id: br-123\n"
+        b"from: GreenCastle\n"
+        b"to: [RedCat]\n"
+        b"created: 2026-01-01T00:00:00.000000Z\n"
+        b"importance: normal\n"
+        b"ack_required: true\n"
+        b'subject: "lunch?"\n'
+        b"cc: [BlueLake]\n"
+        b"labels:\n"
+        b"- a\n"
+        b"- b\n"
+        b"date: yesterday\n"
+        b"---\n"
+        b"At noon.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"---\nid: x\n---\n", render.message(a_message()).replace(b"2026-01-01T", b"soon T")]
+)
+def test_bytes_that_gitmaild_did_not_write_are_no_message(data: bytes) -> None:
+    with pytest.raises((Refused, KeyError, ValueError)):
+        render.parse_message(data)
+
+
+@pytest.mark.parametrize(
+    ("field", "kept"), [(Field("a, b", 2), "a, b"), (Field("", 2, ("a", "b")), ("a", "b")), (Field("", 2), "")]
+)
+def test_an_unknown_field_is_kept_as_it_was_written(field: Field, kept: object) -> None:
+    assert render.value(field) == kept
+
+
+def test_a_refusal_is_told_to_a_program_and_to_a_reader() -> None:
+    refusal = Refusal("bad-address", "to: bad agent name '..'", "use GreenCastle", "to", 2)
+    assert render.why(refusal, file="note.md", at="2026-01-01T00:00:00.000000Z") == (
+        b"---\n"
+        b"status: refused\n"
+        b"code: bad-address\n"
+        b"file: note.md\n"
+        b"reason: \"to: bad agent name '..'\"\n"
+        b"mend: use GreenCastle\n"
+        b"field: to\n"
+        b"line: 2\n"
+        b'at: "2026-01-01T00:00:00.000000Z"\n'
+        b"---\n"
+        b"\n"
+        b"note.md: refused: to: bad agent name '..'; use GreenCastle (bad-address)\n"
+    )
+
+
+def test_a_refusal_of_no_field_and_no_line_names_neither() -> None:
+    text = render.why(Refusal("empty-file", "empty file", "write one"), file="note.md", at="now").decode()
+    assert "field:" not in text and "line:" not in text
