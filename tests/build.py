@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from hypothesis import strategies as st
+
 from gitmaild.model.changeset import Changeset
 from gitmaild.model.commands import Attachment, Command, Envelope, Found, Send
 from gitmaild.model.errors import Refusal
@@ -16,6 +18,15 @@ from gitmaild.rules.plan import plan, refusal_note
 from tests.fakes import DictTree
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+# Whatever UTF-8 can carry, which is all but the halves of surrogate pairs.
+any_text = st.text(st.characters(codec="utf-8"), max_size=60)
+# The same, and often what YAML, a terminal or a careless parser stumbles over.
+hostile = st.sampled_from(
+    ["", " ", "yes", "No", "null", "~", "0x1F", "1e3", "12:30:45", "2026-01-01", "- a", "a: b", "#x", "*a", "&a", "!!x", "[a]", "{a}", '"', "'", "\\", "|",
+     ">", "|\n", "---", "...", "=", "<<", "\n", "\r\n", "\t", "\0", "\x1b", "\x7f", "\x85", "\xa0", "\u2028", "\ufeff", "\ufffe", "\U0001fffe", "🎉", "a,b"]
+)  # fmt: skip
+written = any_text | hostile | st.tuples(hostile, any_text, hostile).map("".join)
 
 
 def an_envelope(agent: str = "GreenCastle", number: int = 1, **over: str) -> Envelope:
@@ -71,17 +82,17 @@ class Shop:
             self.tree.apply(answer)
         return answer
 
-    def drop(self, agent: str, body: str = "At noon.\n", **fields: str) -> Changeset | Refusal:
+    def drop(self, agent: str, body: str = "At noon.\n", /, **fields: str) -> Changeset | Refusal:
         data = a_drop(body, **fields)
         command = parse(data, self.envelope(agent, sha256=sha256(data).hexdigest()), self.limits)
         return command if isinstance(command, Refusal) else self.ask(command)
 
-    def accepted(self, agent: str, body: str = "At noon.\n", **fields: str) -> Changeset:
+    def accepted(self, agent: str, body: str = "At noon.\n", /, **fields: str) -> Changeset:
         answer = self.drop(agent, body, **fields)
         assert isinstance(answer, Changeset), answer
         return answer
 
-    def refused(self, agent: str, body: str = "At noon.\n", **fields: str) -> Refusal:
+    def refused(self, agent: str, body: str = "At noon.\n", /, **fields: str) -> Refusal:
         answer = self.drop(agent, body, **fields)
         assert isinstance(answer, Refusal), answer
         return answer

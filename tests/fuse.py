@@ -21,21 +21,16 @@ class Fuse:
     """Counts calls, from several threads; at the n-th it blows.
 
     A kill stays a kill: whatever cleaning up the dying code tries afterwards fails as well, as it would for a dead process.
-    A write that is killed leaves half of its bytes behind. An error comes for `length` calls, or until `mend`.
+    A write that is killed leaves half of its bytes behind. An error comes for `length` calls.
     """
 
     def __init__(self, at: int, error: int = 0, length: int = 1 << 30) -> None:
         self.at, self.error, self.length = at, error, length
         self.count = 0
-        self.blown = self.mended = False
+        self.blown = False
         self._lock = threading.Lock()
 
-    def mend(self) -> None:
-        self.mended = True
-
     def pass_through(self, name: str, call: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if self.mended:
-            return call(*arguments, **keywords)
         with self._lock:
             number, self.count = self.count, self.count + 1
             blows = self.at <= number < self.at + self.length

@@ -99,6 +99,10 @@ class Post:
         """The keys of the alarms that are raised, the path of a root left out."""
         return [str(alarm["alarm"]).partition(" ")[0] for alarm in self.start().daemon.state()["alarms"]]
 
+    def alarm_texts(self) -> list[str]:
+        """What is wrong now, in words."""
+        return [alarm["text"] for alarm in self.start().daemon.alarms.listed()]
+
     def scan(self, seconds: float = 1.0) -> int:
         """Go round without any hint of a rename: files must have been still for long enough."""
         office = self.start()

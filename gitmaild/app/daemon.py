@@ -16,7 +16,7 @@ from gitmaild.app.roots import Roots
 from gitmaild.model import layout
 from gitmaild.model.clock import Clock
 from gitmaild.model.drop import Hint
-from gitmaild.model.errors import MailError
+from gitmaild.model.errors import MailError, Refused
 from gitmaild.model.registry import Registry
 from gitmaild.model.settings import Settings
 
@@ -63,7 +63,7 @@ class Daemon:
         self._stopping = False
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
         self._failures = 0
-        self._failed_with = ""
+        self._failed_with: set[str] = set()
         self._begun = False
 
     # --- life
@@ -127,12 +127,17 @@ class Daemon:
             self.filing.look_everywhere()
             for path in self.filing.audit(self.intake.seen):
                 log.info("mended path=%s", path)
-        except (MailError, OSError) as error:
+        except (MailError, Refused, OSError) as error:
             self._failed(error)
         self.alarms.set("polling", self._watcher.polling, self._now())
         self.alarms.set("clock", self._clock.alarm(), self._now())
-        self.alarms.set("upkeep", self._upkeep(), self._now())
-        self._report(self.state())
+        try:
+            self.alarms.set("upkeep", self._upkeep(), self._now())
+            self._report(self.state())
+            self.alarms.clear("status")
+        except OSError as error:
+            # Nobody is told how things are, but the mail may still go.
+            self.alarms.raise_("status", describe(error)[1], self._now())
 
     def _take_all(self) -> int:
         """Pass after pass until nothing is ready."""
@@ -198,16 +203,20 @@ class Daemon:
     def _failed(self, error: Exception) -> None:
         """The disk or the repository refused: say so, and come back later and later."""
         key, text = describe(error) if isinstance(error, OSError) else (getattr(error, "code", "error"), str(error))
+        if isinstance(error, Refused):
+            key, text = "roots", f"roots.yaml cannot be read: {error}"
         if self.alarms.raise_(key, text, self._now()):
             log.error("%s: %s", key, text)
-        self._failed_with = key
+        self._failed_with.add(key)
         self._failures += 1
         self._retry_at = self._monotonic() + min(2.0 ** (self._failures - 1), _LONGEST_WAIT)
 
     def _recovered(self) -> None:
         if self._failures:
             log.info("recovered after=%d", self._failures)
-            self.alarms.clear(self._failed_with)
+            for key in self._failed_with:
+                self.alarms.clear(key)
+            self._failed_with.clear()
             self._failures, self._retry_at = 0, 0.0
 
     def _rebuild(self) -> None:

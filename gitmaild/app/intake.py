@@ -176,6 +176,7 @@ class Intake:
                 "put it back with git update-ref, or accept it with gitmaild rebuild"
             )
         log.info("followed-tip old=%s new=%s", self.seen[:12], tip[:12])
+        self._repo.secure()
         commits = list(self._repo.commits(self.seen, tip))
         for commit in commits:
             # Ours after all, where the ref moved and the disk then failed.
@@ -188,6 +189,7 @@ class Intake:
 
     def accept_tip(self) -> None:
         """Take whatever main leads to as the truth, also where it does not follow what was seen."""
+        self._repo.secure()
         self.seen = self._repo.tip()
         self._remember_tip(self.seen)
 
@@ -299,7 +301,9 @@ class Intake:
         if not work.landed and not work.gone:
             return
         if root is not None and not work.gone:
-            if self.committed.get(claim.id) == "refuse" and work.refusal is None:
+            if self.committed.get(claim.id, "refuse") != "refuse":
+                work.refusal = None  # accepted before a power cut that tore the claimed bytes; the commit has them
+            elif claim.id in self.committed and work.refusal is None:
                 work.refusal = self._replanned(work, root.project)
             if work.refusal is not None:
                 root.reject(claim, render.why(work.refusal, file=_shown(claim), at=stamp(self._clock.last)))

@@ -122,13 +122,14 @@ class Roots:
         Looked for back to the day before the oldest claim. No checkpoint may end the search: a daemon that is killed between
         bringing a mirror to the tip and letting its claims go leaves a checkpoint that is newer than their commits.
         """
-        oldest = min(digits(an_id)[:8] for an_id in ids)
-        floor = datetime.strptime(oldest, "%Y%m%d").replace(tzinfo=UTC) - timedelta(days=1)
+        floor = _day_before(min(digits(an_id)[:8] for an_id in ids))
         found: dict[str, str] = {}
         for _, text, seconds in self._repo.newest_first(self._intake.seen):
-            if seconds < floor.timestamp() or len(found) == len(ids):
+            trailers, _ = parse_commit_message(text)
+            # A foreign commit may bear any date; it ends no search.
+            if (seconds < floor and "Accepted" in trailers) or len(found) == len(ids):
                 break
-            kind, _, command_id = parse_commit_message(text)[0].get("Command", "").partition(" ")
+            kind, _, command_id = trailers.get("Command", "").partition(" ")
             if command_id in ids:
                 found[command_id] = kind
         return found
@@ -141,6 +142,14 @@ class Roots:
         if root is not None:
             root.close()
         return root is not None
+
+
+def _day_before(day: str) -> float:
+    """The second in which the day before `20261122` began; 0 for what is no day: anybody can put a file into `.claimed/`."""
+    try:
+        return (datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) - timedelta(days=1)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _forged(root: DeskRoot) -> str:

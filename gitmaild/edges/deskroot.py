@@ -18,6 +18,8 @@ from gitmaild.model.names import OVERSEER, RESERVED
 
 CHECKPOINT = ".checkpoint"
 MADE = (*FOLDERS, "sent", "rejected", "outbox")
+# What opening an attachment says of the attachment; every other error is of the machine.
+_NOT_A_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG})
 # Over these, a look takes the oldest and leaves the rest to the next one.
 _LOOK_AT_ONCE = 20_000
 
@@ -104,9 +106,15 @@ class DeskRoot:
         return [claim for name in names if (claim := parse_claim(self.key, agent, name))]
 
     def claim(self, claim: Claim, name: str) -> bool:
-        """Take a waiting file by renaming it; False where it is gone."""
+        """Take a waiting file by renaming it; False where it is gone, or is a directory that its mode nails down."""
         outbox = f"agents/{claim.agent}/outbox"
-        return self._root.move(f"{outbox}/{name}", f"{outbox}/.claimed/{claim.file}")
+        try:
+            return self._root.move(f"{outbox}/{name}", f"{outbox}/.claimed/{claim.file}")
+        except PermissionError:
+            about = self._root.stat(f"{outbox}/{name}")
+            if about is None or stat.S_ISDIR(about.st_mode):
+                return False
+            raise
 
     def take(self, claim: Claim, limit: int) -> Dropped:
         """Read a claimed file through one descriptor: what was checked is what is read.
@@ -137,6 +145,8 @@ class DeskRoot:
         try:
             fd, about = self._root.open_regular(path)
         except OSError as error:
+            if error.errno not in _NOT_A_FILE:
+                raise  # the disk's fault, not the sender's
             raise refuse(
                 "no-attachment",
                 f"attachments: outbox/files/{name} cannot be read ({os.strerror(error.errno or 0)})",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gitmaild.model.errors import MailError, Verdict
 
-
 # Whoever asks `is_held` has the lock for an instant; an owner tries again rather than take that for another owner.
 _TRIES, _PAUSE = 5, 0.002
 

@@ -104,6 +104,7 @@ class Repo:
         self.path = path
         self._packs = path / "objects" / "pack"
         self._tree: tuple[str, Tree] | None = None
+        self._left_lock = False
 
     @classmethod
     def create(cls, path: Path) -> "Repo":
@@ -257,6 +258,9 @@ class Repo:
         """
         lock = self.path / f"{MAIN}.lock"
         try:
+            if self._left_lock:
+                lock.unlink(missing_ok=True)
+                self._left_lock = False
             # Under git's own lock from here on: a push or an update-ref waits, or we find that it was first.
             fd = _lock_ref(lock)
         except BaseException:
@@ -274,17 +278,24 @@ class Repo:
             lock.rename(self.path / MAIN)
         except BaseException:
             self.discard()
+            # A disk that refuses everything keeps the lock as well; the next attempt knows it for ours.
+            self._left_lock = True
             with contextlib.suppress(OSError):
                 lock.unlink()
+                self._left_lock = False
             raise
         try:
-            disk.sync_directory(lock.parent)
+            self.secure()
         except BaseException:
             self.discard()
             raise
         with contextlib.suppress(OSError):  # one that stays is removed at the next start; the batch has landed
             keep.unlink()
         self._tree = (new, tree)
+
+    def secure(self) -> None:
+        """Bring main, as it stands, to the disk: for a tip whose writer died, or whose disk refused, before its own sync."""
+        disk.sync_directory((self.path / MAIN).parent)
 
     def set_tip(self, oid: str) -> None:
         """Write main anew, for a ref that was found broken."""

@@ -5,6 +5,7 @@ calls, blown one call later in every run, until a run gets through without blowi
 """
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ from tests.fuse import Blown, Fuse
 from tests.post import Post
 
 # Runs are dealt out to this many tests, so that several processes may share them.
-LANES = 4
+LANES = 2
+# Refusals, and second kills, are tried at every so many calls; every call has its turn in the long run.
+STRIDE = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 3
 _BEYOND = 5000
 
 
@@ -124,7 +127,7 @@ def test_a_daemon_that_is_killed_at_any_system_call_finishes_its_day_after_a_res
             post.settle()
             day.check()
             day.check_rest()
-        except (AssertionError, Exception) as error:
+        except Exception as error:
             raise AssertionError(f"killed at call {at}") from error
         if not died:
             assert at > 100
@@ -134,34 +137,31 @@ def test_a_daemon_that_is_killed_at_any_system_call_finishes_its_day_after_a_res
 
 @pytest.mark.parametrize("lane", range(LANES))
 def test_a_daemon_that_is_killed_while_it_recovers_recovers_all_the_same(day: Day, lane: int) -> None:
-    # Near the end of its first life everything is committed, and little of it is let go.
-    for first in range(60 + lane * 20, 60 + lane * 20 + 20, 10):
-        for second in range(lane, _BEYOND, 7):
+    for first in range(50 + lane * 5 * STRIDE, 150, 10 * STRIDE):
+        for second in range(lane, _BEYOND, 3 * STRIDE):
             post = day.again()
             assert _killed(post, first)
             died = _killed(post, second)
             try:
                 post.settle()
                 day.check()
-            except (AssertionError, Exception) as error:
+            except Exception as error:
                 raise AssertionError(f"killed at call {first}, and at call {second} of its second life") from error
             if not died:
                 break
 
 
 @pytest.mark.parametrize(
-    ("number", "length", "alarms"),
+    ("number", "length"),
     [
-        pytest.param(errno.ENOSPC, _BEYOND, {"disk-full", "root"}, id="no-space"),
-        pytest.param(errno.EIO, 1, set(), id="one-io-error"),
-        pytest.param(errno.EMFILE, 3, set(), id="too-many-files"),
+        pytest.param(errno.ENOSPC, _BEYOND, id="no-space"),
+        pytest.param(errno.EIO, 1, id="one-io-error"),
+        pytest.param(errno.EROFS, _BEYOND, id="read-only"),
+        pytest.param(errno.EMFILE, 2, id="too-many-files"),
     ],
 )
-@pytest.mark.parametrize("lane", range(LANES))
-def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(
-    day: Day, lane: int, number: int, length: int, alarms: set[str]
-) -> None:
-    for at in range(lane, _BEYOND, LANES):
+def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(day: Day, number: int, length: int) -> None:
+    for at in range(0, _BEYOND, STRIDE):
         post = day.again()
         try:
             office = post.start()
@@ -169,8 +169,8 @@ def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(
                 for _ in range(3):
                     post.turn(400)
                 failed = fuse.blown
-                if failed and alarms:
-                    assert alarms & set(post.alarms())
+                if failed and length == _BEYOND:
+                    assert post.alarms() != []
             for _ in range(4):
                 post.turn(400)
             assert post.office is office
@@ -178,7 +178,7 @@ def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(
             post.settle()
             day.check()
             post.check_mirrors()
-        except (AssertionError, Exception) as error:
+        except Exception as error:
             raise AssertionError(f"refused at call {at}") from error
         if not failed:
             assert at > 100

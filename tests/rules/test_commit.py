@@ -49,5 +49,5 @@ def test_a_command_that_was_not_dropped_names_no_drop() -> None:
 
 def test_an_answer_tells_what_was_ignored() -> None:
     assert commit.answer("read", "done", (("idz", "x"),), [("ids", ("msg_20260101_00000001",))]) == (
-        'kind: read\nstatus: done\nids: ["msg_20260101_00000001"]\nignored: ["idz; did you mean ids?"]\n'
+        'kind: read\nstatus: done\nids: [msg_20260101_00000001]\nignored: ["idz; did you mean ids?"]\n'
     )

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from gitmaild.model.errors import Refusal, Refused
 from gitmaild.rules import frontmatter
 from gitmaild.rules.frontmatter import Field, Fields
+from tests.build import any_text, written
 
 LIMIT = 8 * 1024
-# Whatever UTF-8 can carry: no halves of surrogate pairs.
-any_text = st.text(st.characters(codec="utf-8"), max_size=60)
 
 
 def read(text: str | bytes, *, fenced: bool = True, limit: int = LIMIT) -> tuple[Fields, str]:
@@ -545,12 +544,6 @@ def test_whatever_bytes_are_dropped_they_are_read_or_refused(data: bytes) -> Non
 
 # --- what gitmaild writes
 
-hostile = st.sampled_from(
-    ["", " ", "yes", "No", "null", "~", "0x1F", "1e3", "12:30:45", "2026-01-01", "- a", "a: b", "#x", "*a", "&a", "!!x", "[a]", "{a}", '"', "'", "\\", "|",
-     ">", "|\n", "---", "...", "=", "<<", "\n", "\r\n", "\t", "\0", "\x1b", "\x7f", "\x85", "\xa0", "\u2028", "\ufeff", "\ufffe", "\U0001fffe", "🎉", "a,b"]
-)  # fmt: skip
-written = any_text | hostile | st.tuples(hostile, any_text, hostile).map("".join)
-
 
 @given(written)
 def test_a_scalar_is_read_back_by_this_module_and_by_yaml(text: str) -> None:
@@ -593,7 +586,7 @@ def test_what_needs_no_quotes_gets_none() -> None:
 
 
 @given(
-    st.dictionaries(st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True), written, max_size=5),
+    st.dictionaries(st.text("abcxyz059_-", max_size=12).map("x".__add__), written, max_size=5),
     any_text.filter(lambda t: "\0" not in t),
 )
 def test_fields_and_body_are_read_back(fields: dict[str, str], body: str) -> None:

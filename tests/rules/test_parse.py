@@ -220,7 +220,7 @@ def test_any_other_boolean_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "guess"), [("mesage", "message"), ("Message", "message"), ("registr", "register"), ("reserve2", "")]
+    ("kind", "guess"), [("mesage", "message"), ("Message", "message"), ("registr", "register"), ("zzz", "")]
 )
 def test_an_unknown_kind_is_refused_with_a_guess(kind: str, guess: str) -> None:
     refusal = parsed(f"to: RedCat\nkind: {kind}")

@@ -9,7 +9,7 @@ from tests.build import Shop
 @pytest.fixture
 def shop() -> Shop:
     shop = Shop("GreenCastle", "RedCat", "BlueLake", "TestAgent")
-    shop.accepted("TestAgent", kind="retire", reason="moved\nto the library")
+    shop.accepted("TestAgent", kind="retire", reason=r'"moved\nto the library"')
     return shop
 
 

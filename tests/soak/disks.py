@@ -32,6 +32,9 @@ class LoopDisk:
     def unmount(self) -> None:
         _unmount(self.place)
 
+    def sync(self) -> None:
+        _sh("sync", "--file-system", str(self.place))
+
     def check(self) -> str:
         """What e2fsck had to mend; '' for nothing. Only while it is not mounted."""
         done = subprocess.run(["e2fsck", "-f", "-y", str(self.image)], capture_output=True, text=True, check=False)

@@ -119,10 +119,10 @@ def no_journal(disk: LoopDisk) -> bool:
 
 def reboot(yard: Yard) -> int:
     """Make the checkpoints those of another boot; how many mirror files the cut has torn."""
-    paths = [yard.home.state / "threads" / "checkpoint", *(root / ".checkpoint" for root in yard.roots().values())]
-    for path in paths:
-        if path.exists():
-            path.write_text(re.sub(r"^(\w*).*", rf"\1 {OTHER_BOOT}", path.read_text(errors="replace").strip()) + "\n")
+    paths = [*yard.home.state.rglob("*checkpoint"), *(root / ".checkpoint" for root in yard.roots().values())]
+    for path in (path for path in paths if path.exists()):
+        # Torn, it vouches for nothing anyway.
+        path.write_text(re.sub(r"^(\w+).*", rf"\1 {OTHER_BOOT}", path.read_text(errors="replace").strip()) + "\n")
     return sum(not path.stat().st_size for path in yard.root("shop").glob("agents/*/*/*.md"))
 
 
@@ -137,6 +137,7 @@ def cut_often(tmp_path: Path, cuts: int, *, journal: bool) -> None:
         image, place = tmp_path / f"{name}{number}.img", tmp_path / f"mnt-{name}{number}"
         with loop_disk(image, place, journal=journal) as disk:
             yard = template.copy_to(place / "yard")
+            disk.sync()
             found, counts = cut_once(disk, yard, SEED + number, tmp_path / "daemon.log")
             total += counts
             failures += [f"cut {number} (seed {SEED + number}): {problem}" for problem in found]

@@ -111,8 +111,10 @@ class Yard:
         draft.rename(outbox / drop.name)
         if durably:
             fd = os.open(outbox, os.O_RDONLY | os.O_DIRECTORY)
-            os.fsync(fd)
-            os.close(fd)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
         return outbox / drop.name
 
     def settle_drops(self) -> None:
@@ -246,7 +248,7 @@ class Yard:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         lines = (done.stdout + done.stderr).splitlines()
         lines += [f"exit status {done.returncode}"] if done.returncode else []
-        objects = [*self.home.mailbox.glob("objects/[0-9a-f][0-9a-f]/*"), *self.home.mailbox.glob("objects/pack/pack-*")]
+        objects = [*self.home.mailbox.glob("objects/[0-9a-f][0-9a-f]/*"), *self.home.mailbox.glob("objects/pack/pack-*[!p]")]
         empty = [path for path in objects if not path.stat().st_size]
         left: list[Path] = []
         if not after_cut:
@@ -366,7 +368,8 @@ def _difference(kept_up: tuple[bytes, int] | None, anew: tuple[bytes, int] | Non
         return "only in the rebuild" if kept_up is None else "only in the one kept up"
     if kept_up[0] == anew[0]:
         return f"mtime {kept_up[1]} != {anew[1]}"
-    return f"{kept_up[0][:2000].decode(errors='replace')!r} != {anew[0][:2000].decode(errors='replace')!r}"
+    same = len(os.path.commonprefix([kept_up[0], anew[0]]))
+    return f"from byte {same} on: {kept_up[0][same:][:80]!r} != {anew[0][same:][:80]!r}"
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:

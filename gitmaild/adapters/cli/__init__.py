@@ -129,6 +129,7 @@ def cli(ctx: click.Context, home: str | None, project: str | None, identity: str
     from gitmaild.adapters.cli.desk import Desk  # noqa: PLC0415
 
     ctx.obj = Desk(home=home, project=project, identity=identity, as_json=as_json, **ctx.obj)
+    ctx.call_on_close(ctx.obj.close)
 
 
 def main(*, patience: float = 10.0) -> None:

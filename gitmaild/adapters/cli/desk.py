@@ -33,6 +33,7 @@ class Desk:
     ) -> None:
         self._home, self._project, self.identity, self.as_json = home, project, identity, as_json
         self.patience = patience
+        self._opened: list[DeskRoot] = []
         self.environment: Mapping[str, str] = os.environ
         self.here = Path.cwd()
 
@@ -74,12 +75,22 @@ class Desk:
         """The desk root around the current directory; the project's root in the home where there is none."""
         worktree = wiring.registry(self.home).worktree_of(self.here)
         if worktree and worktree in self.project.worktrees and (Path(worktree) / ".gitmaild").is_dir():
-            return wiring.open_root(Path(worktree) / ".gitmaild", self.project.slug, at_home=False)
+            return self._open(Path(worktree) / ".gitmaild", at_home=False)
         return self.home_root
 
     @cached_property
     def home_root(self) -> "DeskRoot":
-        return wiring.open_root(self.home.post / self.project.slug, self.project.slug, at_home=True)
+        return self._open(self.home.post / self.project.slug, at_home=True)
+
+    def _open(self, path: Path, *, at_home: bool) -> "DeskRoot":
+        root = wiring.open_root(path, self.project.slug, at_home=at_home)
+        self._opened.append(root)
+        return root
+
+    def close(self) -> None:
+        """Let go of every desk root."""
+        for root in self._opened:
+            root.close()
 
     def root_of(self, agent: str) -> "DeskRoot":
         """Where `agent`'s desk is: here, else in another worktree of the project, else in the home."""
@@ -90,7 +101,7 @@ class Desk:
         for worktree in self.project.worktrees:
             path = Path(worktree) / ".gitmaild"
             if (path / "agents" / agent).is_dir():
-                return wiring.open_root(path, self.project.slug, at_home=False)
+                return self._open(path, at_home=False)
         return self.worktree_root
 
     @cached_property

@@ -36,13 +36,13 @@ def init(desk: Desk, *, worktree: str | None, slug: str, join: bool) -> None:
       gitmaild init --project shop-2
     """
     slug, root = wiring.enrol(desk.home, Path(worktree or desk.here), project=slug, join=join)
-    _served(desk, lambda: (root / "README.md").exists())
+    _served(desk, (root / "README.md").exists)
     value = {"success": True, "project": slug, "root": str(root), "home": str(desk.home.path)}
     desk.answer(value, _next_steps(slug, root, desk.home.path))
 
 
 def _served(desk: Desk, is_done: Callable[[], bool]) -> None:
-    """Run a pass, or wait for the daemon that runs, until something is done. Ends the process with status 3 where it is not."""
+    """Run a pass, or wait for the running daemon, until something is done. Ends the process with status 3 if it is not."""
     until = time.monotonic() + desk.patience
     while not (over := wiring.serve_once(desk.home, desk.environment, [])) and not is_done() and time.monotonic() < until:
         time.sleep(0.02)
