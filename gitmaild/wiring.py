@@ -325,8 +325,8 @@ def _on_change(store: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, A
 
     def changed(value: dict[str, Any]) -> None:
         if [value] != last:
-            last[:] = [value]
             store(value)
+            last[:] = [value]
 
     return changed
 

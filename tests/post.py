@@ -162,8 +162,8 @@ class Post:
         """`Sender: subject` of what lies in a folder, oldest first."""
         found = []
         for name in self.names(agent, folder):
-            text = (self.desk(agent) / folder / name).read_text()
-            subject = next(line for line in text.splitlines() if line.startswith("subject: "))
+            text = (self.desk(agent) / folder / name).read_text(errors="replace")
+            subject = next((line for line in text.splitlines() if line.startswith("subject: ")), "?")
             found.append(name.split("_")[2] + ": " + subject.removeprefix("subject: ").strip('"'))
         return found
 

@@ -14,6 +14,7 @@ from gitmaild.app.outboxes import Outboxes
 from gitmaild.app.ports import Repo, Watcher
 from gitmaild.app.roots import Roots
 from gitmaild.model import layout
+from gitmaild.model.changeset import parse_commit_message
 from gitmaild.model.clock import Clock
 from gitmaild.model.drop import Hint
 from gitmaild.model.errors import MailError, Refused
@@ -64,7 +65,7 @@ class Daemon:
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
         self._failures = 0
         self._failed_with: set[str] = set()
-        self._begun = False
+        self._begun = self._to_rebuild = False
 
     # --- life
 
@@ -85,13 +86,17 @@ class Daemon:
 
         `last_tip` is the tip that this home's last daemon knew.
         """
-        self.intake.seen = self._find_tip(last_tip)
+        self.intake.begin(last_tip)
         for name in self._repo.clear_leftovers(before=self._wall().timestamp() - 3600):
             log.info("removed-leftover name=%s (a previous daemon died)", name)
         self.scan()
 
     def close(self) -> None:
-        self._flush()
+        try:
+            self._flush()
+        except (MailError, OSError) as error:
+            # Pages are derived: the checkpoints are behind, and the next daemon writes them.
+            log.error("pages-not-written because=%s", error)
         self.roots.close()
         self._watcher.close()
 
@@ -100,11 +105,12 @@ class Daemon:
     def turn(self, hints: list[Hint]) -> int:
         """Look where hints point, scan when it is time, take what is ready; how many commands were answered."""
         self._feed()
-        self._outboxes.hint(hints)
-        self.filing.hint(hints)
         vague = any(not hint.directory.endswith(("/outbox", "/read", "/acked")) for hint in hints)
         if vague or self._monotonic() >= self._next_scan:
             self.scan()
+        # After the scan, which may have found the desk that a hint is about.
+        self._outboxes.hint(hints)
+        self.filing.hint(hints)
         answered = self._take_all() if self._monotonic() >= self._retry_at else 0
         for root in self.intake.roots.values():
             root.forget()
@@ -114,7 +120,8 @@ class Daemon:
         """The truth behind the hints: registry, roots, desks, outboxes, folders, and what is due for upkeep."""
         self._next_scan = self._monotonic() + self._settings.scan_seconds
         try:
-            if self._rebuild_asked():
+            self._to_rebuild |= self._rebuild_asked()
+            if self._to_rebuild:
                 self._rebuild()
             if not self._begun:
                 self._open_books()
@@ -140,10 +147,10 @@ class Daemon:
             self.alarms.raise_("status", describe(error)[1], self._now())
 
     def _take_all(self) -> int:
-        """Pass after pass until nothing is ready."""
+        """Pass after pass until nothing is ready, or `stop` is asked for: under steady load something always is."""
         answered = 0
         try:
-            while count := self.intake.run(self.filing.wishes(self.intake.seen)):
+            while not self._stopping and (count := self.intake.run(self.filing.wishes(self.intake.seen))):
                 answered += count
                 self._feed()
                 self._flush_if_due()
@@ -222,11 +229,14 @@ class Daemon:
     def _rebuild(self) -> None:
         """Make every mirror and index from nothing but the tip, which is the truth even where it was rewritten."""
         log.info("rebuild tip=%s", self._repo.tip()[:12])
-        self.alarms.clear(Halted.code)
         self.mirrors.forget()
         self.roots.close()
         self.intake.accept_tip()
         self._open_books()
+        # Only now: what a full disk cuts short begins anew at the next scan.
+        self._to_rebuild = False
+        self.alarms.clear(Halted.code)
+        self._recovered()
 
     def _open_books(self) -> None:
         """What must be known before the first root is attached; nothing of it where the history was rewritten."""
@@ -238,32 +248,23 @@ class Daemon:
         self.mirrors.threads.catch_up(self.intake.seen)
         self._begun = True
 
-    def _find_tip(self, last: str) -> str:
-        """The tip to begin with. A ref that is broken or gone is not a new mailbox: it is put back to the last one known."""
-        try:
-            tip = self._repo.tip()
-        except MailError as error:
-            if not self._repo.has(last):
-                raise
-            log.error("restored-tip oid=%s because=%s", last[:12], error)
-            self.alarms.raise_("restored-tip", f"{error}; put back to {last[:12]}", self._now())
-            self._repo.set_tip(last)
-            return last
-        if not tip and self._repo.has(last):
-            self.alarms.raise_("restored-tip", f"main was gone; put back to {last[:12]}", self._now())
-            self._repo.set_tip(last)
-        return last or tip
-
     def _remember_the_past(self) -> None:
         """The newest time and the ids of today, so that neither is used twice."""
-        if self.intake.seen:
-            self._clock.last = max(self._clock.last, self._repo.accepted_at(self.intake.seen))
+        self._clock.last = max(self._clock.last, self._last_accepted())
         today = self._now().strftime("%Y%m%d")
         tree = self._repo.tree(self.intake.seen)
         for project in tree.names(""):
             day = f"{layout.messages(project[:-1])}/{today[:4]}/{today[4:6]}/{today[6:]}"
             for hour in tree.names(day):
                 self.intake.taken |= {name[4:-3] for name in _names_below(tree, f"{day}/{hour[:-1]}")}
+
+    def _last_accepted(self) -> datetime:
+        """When the newest command of our own was accepted: a foreign commit may bear any date."""
+        for oid, text, seconds in self._repo.newest_first(self.intake.seen):
+            at = self._repo.accepted_at(oid)
+            if "Accepted" in parse_commit_message(text)[0] and int(at.timestamp()) == seconds and at.year < 9999:
+                return at
+        return self._clock.last
 
     def _now(self) -> datetime:
         return max(self._clock.last, datetime(2000, 1, 1, tzinfo=UTC))

@@ -9,8 +9,9 @@ import errno
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import zip_longest
 
 from gitmaild.app.alarms import Alarms
 from gitmaild.app.mirrors import Mirrors
@@ -22,13 +23,14 @@ from gitmaild.model.clock import Clock
 from gitmaild.model.commands import Attachment, Command, Envelope, File, Found, Send
 from gitmaild.model.drop import Claim, Dropped
 from gitmaild.model.errors import MailError, Refusal, Refused, Verdict
-from gitmaild.model.ids import mint, stamp
+from gitmaild.model.ids import digits, mint, stamp
 from gitmaild.model.names import OVERSEER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.parse import parse
 from gitmaild.rules.plan import plan, refusal_note
+from gitmaild.rules.send import check_attachments
 
 log = logging.getLogger("gitmaild.intake")
 
@@ -44,6 +46,12 @@ class Halted(MailError):
     code = "history-rewritten"
 
 
+class Busy(MailError):
+    """Another program holds the mailbox's branch, or keeps moving it."""
+
+    code = "mailbox-busy"
+
+
 @dataclass(slots=True)
 class Work:
     """One claim on its way through a pass."""
@@ -54,6 +62,12 @@ class Work:
     refusal: Refusal | None = None
     landed: bool = False
     gone: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that were read for it."""
+        attached = self.command.files if isinstance(self.command, Send) else ()
+        return (self.dropped.size if self.dropped else 0) + sum(len(file.data) for file in attached)
 
 
 class Broken(Exception):
@@ -107,12 +121,11 @@ class Intake:
         again.
         """
         wishes = list(wishes)
+        self._renew()
         self._claim()
-        works = [Work(claim) for claim in list(self.claims.values())[: self._settings.batch_files]]
+        works = self._read_some()
         if not works and not wishes:
             return 0
-        for work in works:
-            self._read(work)
         self._land(works, wishes)
         for work in works:
             try:
@@ -124,6 +137,7 @@ class Intake:
     def _land(self, works: list[Work], wishes: list[Wish]) -> None:
         """Plan, commit and show. From the moment that a batch has landed, its claims are `committed`: whatever fails
         afterwards, they are let go and never planned again."""
+        stale = MailError()
         for _ in range(_RETRIES):
             self.follow_tip()
             try:
@@ -134,12 +148,18 @@ class Intake:
                 self._repo.discard()
                 if error.verdict is not Verdict.TEMPORARY:
                     raise
+                stale = error
             except OSError:
                 self._repo.discard()
                 raise
         else:
-            raise Halted(f"main moved {_RETRIES} times while one pass was planned; another program writes the mailbox")
-        self.committed |= {work.claim.id: "refuse" if work.refusal else "accept" for work in works if work.landed}
+            raise Busy(
+                f"another program is in the way, {_RETRIES} times in one pass: {stale}; mail waits and is tried again"
+            )
+        for work in works:
+            if work.landed:
+                # What an earlier commit says stands, whatever its claimed bytes look like now.
+                self.committed.setdefault(work.claim.id, "refuse" if work.refusal else "accept")
         self._show(batch)
         self.accepted += len(batch.landed)
 
@@ -166,7 +186,7 @@ class Intake:
 
     def follow_tip(self) -> None:
         """Notice commits that somebody else made: show them where they follow ours, refuse to write where they do not."""
-        tip = self._repo.tip()
+        tip = self._main()
         if tip == self.seen:
             self._alarms.clear(Halted.code)
             return
@@ -187,6 +207,28 @@ class Intake:
         self.seen = tip
         self._remember_tip(tip)
 
+    def begin(self, last: str) -> None:
+        """Go on from the tip that this home's last daemon knew."""
+        self.seen = last
+        tip = self._main()
+        self.seen = last or tip
+
+    def _main(self) -> str:
+        """The tip. A ref that is broken or gone is not a new mailbox: it is put back to the last one known."""
+        broken: MailError | None = None
+        try:
+            if (tip := self._repo.tip()) or not self._repo.has(self.seen):
+                return tip
+        except MailError as error:
+            if not self._repo.has(self.seen):
+                raise
+            broken = error
+        text = f"{broken or 'main was gone'}; put back to {self.seen[:12]}"
+        log.error("restored-tip: %s", text)
+        self._alarms.raise_("restored-tip", text, self.now)
+        self._repo.set_tip(self.seen)
+        return self.seen
+
     def accept_tip(self) -> None:
         """Take whatever main leads to as the truth, also where it does not follow what was seen."""
         self._repo.secure()
@@ -195,12 +237,30 @@ class Intake:
 
     # --- its steps
 
+    def _renew(self) -> None:
+        """Give claims of another day a fresh id: a message is looked for on the day of its id, and on the day after."""
+        today = self._clock.now()
+        days = [f"{today:%Y%m%d}", f"{today - timedelta(days=1):%Y%m%d}"]
+        old = [claim for claim in self.claims.values() if digits(claim.id)[:8] not in days]
+        if old:
+            self.follow_tip()  # what the mailbox has already keeps its id
+        for claim in old:
+            root = self.roots.get(claim.root)
+            if root is None or claim.id in self.committed:
+                continue
+            command_id = mint(today, self._entropy, self.taken)
+            new = drop.claim(claim.root, claim.agent, command_id, claim.name)
+            if root.reclaim(claim, new):
+                self.taken.add(digits(command_id))
+                del self.claims[claim.id]
+                self.claims[new.id] = new
+
     def _claim(self) -> None:
         """Give every file that is ready an id, by one rename each."""
         room = self._settings.batch_files - len(self.claims)
         if room <= 0:
             return
-        for root, agent, waiting in self.outboxes.take(self.roots, room):
+        for root, agent, waiting in self.outboxes.take(self.roots, room, self._mirrors.lose):
             if root.key not in self.roots:
                 continue  # lost a moment ago
             command_id = mint(self._clock.now(), self._entropy, self.taken)
@@ -213,6 +273,18 @@ class Intake:
             if claimed:
                 self.taken.add(command_id[4:])
                 self.claims[claim.id] = claim
+
+    def _read_some(self) -> list[Work]:
+        """As many claims as one batch may hold. The rest is not even read: together they may be more than the memory."""
+        works: list[Work] = []
+        size = 0
+        for claim in _in_turn(self.claims.values())[: self._settings.batch_files]:
+            if size > self._settings.batch_bytes:
+                break
+            works.append(Work(claim))
+            self._read(works[-1])
+            size += works[-1].size
+        return works
 
     def _read(self, work: Work) -> None:
         """Bytes to command or refusal; whatever is wrong with a file stays with that file."""
@@ -339,10 +411,12 @@ class Intake:
             work.gone, work.command = False, None
 
     def _attachments(self, root: DeskRoot, agent: str, names: tuple[str, ...]) -> tuple[Attachment, ...]:
-        found = []
+        found: list[Attachment] = []
         for name in names:
             data = root.attachment(agent, name, self._settings.attachment_limit)
             found.append(Attachment(name, sha256(data).hexdigest(), data))
+            # After each: all that a drop may name could be more than the memory.
+            check_attachments(found, self._settings)
         return tuple(found)
 
     def _envelope(self, project: str, agent: str, claim: Claim | None = None) -> Envelope:
@@ -355,6 +429,14 @@ class Intake:
     @property
     def now(self) -> datetime:
         return self._clock.last
+
+
+def _in_turn(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims of every desk in turn, each desk's in their order: who drops much, or large files, delays nobody else."""
+    desks: dict[tuple[str, str], list[Claim]] = {}
+    for claim in claims:
+        desks.setdefault((claim.root, claim.agent), []).append(claim)
+    return [claim for row in zip_longest(*desks.values()) for claim in row if claim]
 
 
 def quarantined() -> Refusal:

@@ -8,7 +8,7 @@ from datetime import datetime
 from gitmaild.app.ports import DeskRoot
 from gitmaild.model import layout
 from gitmaild.model.ids import hex_of, parse_stamp
-from gitmaild.model.layout import FOLDERS, Copy
+from gitmaild.model.layout import FOLDERS, AttachmentPath, Copy
 from gitmaild.model.message import Message
 from gitmaild.model.settings import Settings
 from gitmaild.rules.mailbox import Mailbox
@@ -55,10 +55,14 @@ class Mirror:
         if place.folder != "inbox":
             self._note_filed(place.agent, place.folder, place.name)
 
+    def attachment(self, place: AttachmentPath, data: bytes) -> None:
+        """Show an attachment, once for all messages that carry it."""
+        path = f"files/{place.sha256}/{place.name}"
+        if self.root.read(path) != data:
+            self.root.put(path, data)
+
     def agent(self, name: str) -> None:
-        """Complete the desk of an agent that has registered, where it has one here."""
-        if name not in self.desks and self.root.has_desk(name):
-            self.desks.add(name)
+        """Complete the desk of an agent that has registered, where it is known to have one here."""
         if name in self.desks:
             self.root.make_desk(name)
 
@@ -72,6 +76,11 @@ class Mirror:
         while len(sent) > self._settings.mirror_newest:
             _, oldest = sent.popitem(last=False)
             self.root.remove(f"agents/{answer.agent}/sent/{oldest}")
+
+    def keep_answers(self, agent: str, digits: Collection[str]) -> None:
+        """Remove the answers of commands that the mailbox does not have, or no longer shows."""
+        for known in [known for known in self._answers(agent) if known not in digits]:
+            self.root.remove(f"agents/{agent}/sent/{self._answers(agent).pop(known)}")
 
     def refresh(self, message: Message, data: bytes) -> None:
         """Bring the sender's answer to the state that the copies have now, where it is still shown."""
@@ -180,7 +189,7 @@ class Mirror:
 
     def _expected(self, agent: str, folder: str, mailbox: Mailbox) -> dict[str, str]:
         """What a desk's folder should show: file names to tree paths."""
-        expected = dict(mailbox.files(agent, folder))
+        expected = {name: path for name, path in mailbox.files(agent, folder) if layout.recognise(path)}
         if folder != "inbox":
             expected = dict(sorted(expected.items())[-self._settings.mirror_newest :])
         return expected

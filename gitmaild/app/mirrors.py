@@ -5,28 +5,33 @@ replaying what the commits since touched or from nothing but the tip. All ways e
 checks.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from gitmaild.app.mirror import Answer, Mirror
 from gitmaild.app.ports import BatchTree, DeskRoot, Repo
-from gitmaild.app.threads import Threads, parsed
+from gitmaild.app.threads import Threads, leads_to, parsed
 from gitmaild.model import layout
 from gitmaild.model.changeset import Landed, parse_commit_message
 from gitmaild.model.errors import MailError
-from gitmaild.model.ids import hex_of, parse_stamp, thread_file
-from gitmaild.model.layout import Canonical, Copy, ProfilePath
+from gitmaild.model.ids import COMMAND_ID, hex_of, message_id, parse_stamp, thread_file
+from gitmaild.model.layout import AttachmentPath, Canonical, Copy, ProfilePath
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import pages
 from gitmaild.rules.mailbox import Mailbox
 
+# A dropped file's stem as `model.drop` makes it safe.
+_STEM = re.compile(r"[A-Za-z0-9_+@][A-Za-z0-9._+@-]{0,79}")
+
 
 @dataclass(slots=True)
 class Change:
     """What a batch of commits means to the desks of one project."""
 
+    attachments: list[tuple[AttachmentPath, str]] = field(default_factory=list)  # where, blob id
     copies: list[tuple[Copy, str, str]] = field(default_factory=list)  # where to, the folder it came from, blob id
     removed: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
@@ -138,6 +143,8 @@ class Mirrors:
             elif isinstance(place, ProfilePath):
                 change.agents.append(place.agent)
                 self._crowds.add(place.project)
+            elif isinstance(place, AttachmentPath):
+                change.attachments.append((place, oid))
             elif message := parsed(tree.blob(oid)):
                 mail.append(message)
                 if message.sender != POSTMASTER:
@@ -152,12 +159,12 @@ class Mirrors:
 
     def catch_up(self, mirror: Mirror, tip: str) -> None:
         """Bring one root to the tip."""
-        self._tip = self._tip or tip
+        self._tip = tip
         doubted = self._doubted and mirror.root.key not in self._remade
         old = "" if doubted else mirror.root.checkpoint()
         if old == tip or not tip:
             return
-        if old and self._repo.is_ancestor(old, tip):
+        if leads_to(self._repo, old, tip):
             self._replay(mirror, old, tip)
         else:
             self._rebuild(mirror, tip)
@@ -175,6 +182,10 @@ class Mirrors:
                 mirror.agent(place.agent)
         touched = dict.fromkeys((p.agent, p.name) for p in places if isinstance(p, Copy) and p.agent in mirror.desks)
         answers = [c for c in commits if is_answered(c.trailers) and c.trailers.get("Project") == mirror.project]
+        puts = [(layout.recognise(path), oid) for commit in commits for path, oid in commit.puts]
+        for place, oid in puts:
+            if isinstance(place, AttachmentPath) and place.project == mirror.project:
+                mirror.attachment(place, self._repo.blob(oid))
         for agent, name in touched:
             mirror.ensure(agent, name, mailbox)
         for commit in answers:
@@ -184,7 +195,6 @@ class Mirrors:
             if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path) or b"")):
                 mirror.refresh(message, _sent_page(message, mailbox))
         # Asked of the commits: the index has its own checkpoint, and may have come further than this root.
-        puts = [(layout.recognise(path), oid) for commit in commits for path, oid in commit.puts]
         mail = [parsed(self._repo.blob(oid)) for p, oid in puts if isinstance(p, Canonical) and p.project == mirror.project]
         spoken = {thread_file(message.thread_id) for message in mail if message}
         self._put_pages(mirror, [page for page in self.threads.newest(mirror.project) if page in spoken])
@@ -195,12 +205,14 @@ class Mirrors:
         mailbox = Mailbox(self._repo.tree(tip), mirror.project)
         mirror.desks = set(mirror.root.desks())
         self._fill_desks(mirror, mailbox, mirror.desks, tip)
+        for place, path in mailbox.attachments():
+            mirror.attachment(place, mailbox.tree.read(path) or b"")
         newest = self.threads.newest(mirror.project)
         mirror.keep_pages(newest)
         self._put_pages(mirror, newest)
         mirror.root.put("agents.md", _agents_page(mailbox), mode=0o644)
 
-    def _fill_desks(self, mirror: Mirror, mailbox: Mailbox, desks: Iterable[str], tip: str) -> None:
+    def _fill_desks(self, mirror: Mirror, mailbox: Mailbox, desks: Collection[str], tip: str) -> None:
         known = {agent for agent in desks if mailbox.profile(agent)}
         for agent in sorted(known):
             mirror.root.make_desk(agent)
@@ -208,7 +220,7 @@ class Mirrors:
         if known:
             self._put_answers(mirror, mailbox, known, tip)
 
-    def _put_answers(self, mirror: Mirror, mailbox: Mailbox, desks: Iterable[str], tip: str) -> None:
+    def _put_answers(self, mirror: Mirror, mailbox: Mailbox, desks: Collection[str], tip: str) -> None:
         """The newest answers of these desks, found by walking the commits back from the tip."""
         wanted = dict.fromkeys(desks, self._settings.mirror_newest)
         answers: list[tuple[dict[str, str], str]] = []
@@ -222,12 +234,14 @@ class Mirrors:
                 wanted[agent] -= 1
                 if not wanted[agent]:
                     del wanted[agent]
+        for agent in desks:
+            mirror.keep_answers(agent, {hex_of(t["Command"])[:8] for t, _ in answers if t["From"] == agent})
         for trailers, answer in reversed(answers):
             self._answer_again(mirror, trailers, answer, mailbox)
 
     def _answer_again(self, mirror: Mirror, trailers: dict[str, str], answer: str, mailbox: Mailbox) -> None:
         data = pages.answer(answer) if answer else b""
-        if not data and (message := mailbox.message(trailers.get("Message-Id", ""))):
+        if not data and (message := _own(trailers, mailbox.message(message_id(trailers["Command"])))):
             data = _sent_page(message, mailbox)
         if data:
             mirror.answer(_answer_of(trailers, data))
@@ -239,9 +253,24 @@ class Mirrors:
 
 
 def is_answered(trailers: dict[str, str]) -> bool:
-    """True for the commit of a dropped file that went to `sent/`: not for a move, a refusal, or a foreign commit."""
-    kind = trailers.get("Command", "").partition(" ")[0]
-    return bool(kind) and kind != "refuse" and "Drop" in trailers and "Accepted" in trailers and "From" in trailers
+    """True for the commit of a dropped file that went to `sent/`: not for a move, a refusal, or a foreign commit.
+
+    Whoever made the commit, only words that pass here ever become a file name in `sent/`.
+    """
+    kind, _, command_id = trailers.get("Command", "").partition(" ")
+    if kind in ("", "refuse") or not COMMAND_ID.fullmatch(command_id) or "From" not in trailers:
+        return False
+    try:
+        parse_stamp(trailers.get("Accepted", ""))
+    except ValueError:
+        return False
+    return _STEM.fullmatch(trailers.get("Drop", "")) is not None
+
+
+def _own(trailers: dict[str, str], message: Message | None) -> Message | None:
+    """The message, where it is the one that this commit's own command sent."""
+    own = message and message.sender == trailers["From"] and hex_of(message.id) == hex_of(trailers["Command"])
+    return message if own else None
 
 
 def _fresh_answer(commit: Landed, mail: list[Message], inboxes: list[str]) -> bytes:
@@ -249,11 +278,13 @@ def _fresh_answer(commit: Landed, mail: list[Message], inboxes: list[str]) -> by
     if commit.answer:
         return pages.answer(commit.answer)
     bounced = next((pages.bounced(note) for note in mail if note.sender == POSTMASTER), ())
-    own = next((message for message in mail if message.sender != POSTMASTER), None)
+    own = next((message for message in mail if _own(commit.trailers, message)), None)
     return pages.sent(own, [(agent, "inbox") for agent in inboxes], bounced) if own else b""
 
 
 def _show(mirror: Mirror, change: Change, tree: BatchTree) -> None:
+    for attachment, oid in change.attachments:
+        mirror.attachment(attachment, tree.blob(oid))
     for place, came_from, oid in change.copies:
         if place.agent in mirror.desks:
             mirror.copy(place, came_from, tree.blob(oid))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gitmaild.app.ports import DeskRoot
 from gitmaild.model.drop import Hint, How, Waiting
+from gitmaild.model.errors import MailError
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter
 from gitmaild.rules.settle import READY, ready_in
@@ -36,8 +37,9 @@ class Outboxes:
         for hint in hints:
             desk, _, last = hint.directory.rpartition("/")
             root, _, agent = desk.rpartition("/agents/")
-            if last == "outbox" and root:
-                box = self._boxes.setdefault((root, agent), Outbox())
+            # Only desks that a scan found: a hint may come from one that must not be heard, such as a forged Overseer's.
+            box = self._boxes.get((root, agent))
+            if last == "outbox" and box is not None:
                 box.due = 0.0
                 if hint.how is How.RENAMED or hint.name not in box.hinted:
                     box.hinted[hint.name] = hint.how
@@ -52,12 +54,20 @@ class Outboxes:
         """The monotonic time when some file may have become ready."""
         return min((box.due if not box.ready else 0.0 for box in self._boxes.values()), default=float("inf"))
 
-    def take(self, roots: dict[str, DeskRoot], count: int) -> list[tuple[DeskRoot, str, Waiting]]:
-        """Up to `count` files that are ready, in turn from every outbox, each outbox's oldest first."""
+    def take(
+        self, roots: dict[str, DeskRoot], count: int, lose: Callable[[str, Exception], None]
+    ) -> list[tuple[DeskRoot, str, Waiting]]:
+        """Up to `count` files that are ready, in turn from every outbox, each outbox's oldest first.
+
+        `lose(root key, error)` takes a root that refuses out of `roots`.
+        """
         now = self._monotonic()
         for key, box in self._boxes.items():
             if box.due <= now and not box.ready and key[0] in roots:
-                self._look(roots[key[0]], key[1], box, now)
+                try:
+                    self._look(roots[key[0]], key[1], box, now)
+                except (MailError, OSError) as error:
+                    lose(key[0], error)
         full = [(key, box) for key, box in sorted(self._boxes.items()) if box.ready and key[0] in roots]
         self._turn = (self._turn + 1) % max(len(full), 1)
         full = full[self._turn :] + full[: self._turn]
@@ -82,9 +92,13 @@ class Outboxes:
         wall = self._wall()
         for waiting in found:
             before = box.seen.get(waiting.name)
-            since = before[1] if before and before[0] == waiting.signature else now
-            # A file that was there before we came tells its age itself, unless its clock is ahead of ours.
-            quiet = max(now - since, wall - waiting.mtime_ns / 1e9)
+            if before and before[0] == waiting.signature:
+                since = before[1]
+            else:
+                # A file that was there before we came tells its age itself, unless its clock is ahead of ours. Asked
+                # once: a wall clock that jumps while a file is being written must not make it look finished.
+                since = now - max(wall - waiting.mtime_ns / 1e9, 0.0)
+            quiet = now - since
             hinted = box.hinted.get(waiting.name)
             closed = hinted is How.RENAMED or quiet >= settings.open_seconds or self._closed(root, agent, waiting)
             left = ready_in(waiting, hinted=hinted, closed=closed, quiet=quiet, settings=settings)

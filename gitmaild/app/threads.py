@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from gitmaild.app.ports import BatchTree, Repo, ThreadIndex
 from gitmaild.model import layout
-from gitmaild.model.errors import Refused
-from gitmaild.model.ids import stamp, thread_file
+from gitmaild.model.errors import MailError, Refused
+from gitmaild.model.ids import check_thread_id, stamp, thread_file
 from gitmaild.model.layout import Canonical
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
@@ -37,6 +37,8 @@ class Threads:
         self._new.setdefault(key, []).append((stamp(message.created), message.id, oid))
         self._warm.setdefault(key, []).append((message.id, pages.section(message)))
         self._names[key] = message.thread_id
+        # In the order of the newest message, which decides whose page makes room.
+        self.changed.pop(key, None)
         self.changed[key] = None
 
     def settle(self) -> None:
@@ -77,11 +79,11 @@ class Threads:
         return self._index.newest(project, self._settings.mirror_threads)
 
     def catch_up(self, tip: str) -> None:
-        """Bring the index to the tip: from its checkpoint, or from nothing."""
+        """Bring the index to the tip: from its checkpoint, or from nothing. The roots write their pages as they catch up."""
         old = self._index.checkpoint()
         if old == tip or not tip:
             return
-        if old and self._repo.is_ancestor(old, tip):
+        if leads_to(self._repo, old, tip):
             puts: Iterable[tuple[str, str]] = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
         else:
             self._index.clear()
@@ -93,7 +95,6 @@ class Threads:
             if place and message and message.sender != POSTMASTER:
                 key = place.project, thread_file(message.thread_id)
                 rows.setdefault(key, []).append((stamp(message.created), message.id, oid))
-                self.changed[key] = None
         for (project, page), found in rows.items():
             self._index.add(project, page, sorted(found))
         self._index.set_checkpoint(tip)
@@ -113,10 +114,21 @@ class Threads:
         self.changed.clear()
 
 
+def leads_to(repo: Repo, checkpoint: str, tip: str) -> bool:
+    """True for a checkpoint to go on from. Some lie where agents can write, and may hold the id of anything."""
+    try:
+        return bool(checkpoint) and repo.is_ancestor(checkpoint, tip)
+    except MailError:
+        return False
+
+
 def parsed(data: bytes) -> Message | None:
     """A canonical file's message, or None for bytes that gitmaild did not write."""
     with contextlib.suppress(Refused, KeyError, ValueError):
-        return render.parse_message(data)
+        message = render.parse_message(data)
+        # A foreign commit may hold any bytes, and this one becomes a file name.
+        check_thread_id(message.thread_id)
+        return message
     return None
 
 

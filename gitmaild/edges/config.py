@@ -75,9 +75,10 @@ def _convert(key: str, value: Any) -> Any:
         return str(value)
     try:
         converted = kind(value)
+        usable = math.isfinite(converted) and not isinstance(value, bool)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{value!r} is not a number") from None
-    if isinstance(value, bool) or not math.isfinite(converted):
+        usable = False
+    if not usable:
         raise ValueError(f"{value!r} is not a number")
     if isinstance(value, float) and value != converted:
         raise ValueError(f"{value!r} is not a whole number")

@@ -19,7 +19,7 @@ from gitmaild.model.names import OVERSEER, RESERVED
 CHECKPOINT = ".checkpoint"
 MADE = (*FOLDERS, "sent", "rejected", "outbox")
 # What opening an attachment says of the attachment; every other error is of the machine.
-_NOT_A_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG})
+_NOT_A_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
 # Over these, a look takes the oldest and leaves the rest to the next one.
 _LOOK_AT_ONCE = 20_000
 
@@ -115,6 +115,10 @@ class DeskRoot:
             if about is None or stat.S_ISDIR(about.st_mode):
                 return False
             raise
+
+    def reclaim(self, claim: Claim, new: Claim) -> bool:
+        """Give a claimed file another id, by one rename; False where it is gone."""
+        return self._root.move(self._claimed(claim), self._claimed(new))
 
     def take(self, claim: Claim, limit: int) -> Dropped:
         """Read a claimed file through one descriptor: what was checked is what is read.

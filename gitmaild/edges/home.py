@@ -149,11 +149,8 @@ class ThreadIndex:
         directory.mkdir(parents=True, exist_ok=True)
         # The line feed goes first: what is appended after a line that a full disk or a kill cut short stands by itself.
         data = "".join(f"\n{created} {an_id} {oid}" for created, an_id, oid in rows).encode()
-        fd = os.open(directory / thread, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(directory / thread, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                data = b"\n" + data  # a torn line must not take the next one with it
             disk.write_all(fd, data)
             # So that `newest` is the same after a rebuild.
             last = parse_stamp(rows[-1][0]).timestamp()

@@ -1,5 +1,6 @@
 """The single writer: one flock for a home, freed by death."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -38,9 +39,10 @@ class Lock:
                     continue
                 os.close(fd)
                 raise Locked(f"another gitmaild ({self.holder() or 'unknown'}) holds {self.path}") from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"pid {os.getpid()}, host {os.uname().nodename}\n".encode(), 0)
         self._fd = fd
+        with contextlib.suppress(OSError):  # on a full disk it is held without a name
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"pid {os.getpid()}, host {os.uname().nodename}\n".encode(), 0)
 
     def release(self) -> None:
         if self._fd >= 0:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 _REPACK = ("repack", "-d", "--geometric=2", "--write-midx", "--quiet")
+_PATIENCE = 10.0  # seconds that a child has to end when it is asked to
 _LAST_WORDS = 4096  # bytes of a failed child's errors that are worth an alarm
 _GRAPH = ("commit-graph", "write", "--reachable", "--changed-paths", "--split")
 
@@ -84,7 +85,7 @@ class Maintenance:
         if self._child is not None:
             self._child.terminate()
             try:
-                self._child.wait(10)
+                self._child.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()

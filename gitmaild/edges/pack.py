@@ -8,9 +8,11 @@ import contextlib
 import os
 import struct
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from hashlib import sha1
 from pathlib import Path
+from threading import Thread
 
 from gitmaild.edges import disk
 
@@ -21,8 +23,6 @@ _NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
 _MAX_CHAIN = 32
 # Below this, the bookkeeping of a delta or of deflate costs more than it saves.
 _WORTH_IT = 512
-
-_pool = ThreadPoolExecutor(2, thread_name_prefix="fsync")
 
 
 class Place:
@@ -97,7 +97,7 @@ class Pack:
         keep, pack, index = (stem.with_suffix(suffix) for suffix in (".keep", ".pack", ".idx"))
         drafts = [directory / f"tmp_pack_{checksum.hex()[:12]}", directory / f"tmp_idx_{checksum.hex()[:12]}"]
         try:
-            other = _pool.submit(_write_durably, drafts[1], self._index_bytes(checksum))
+            other = _at_once(_write_durably, drafts[1], self._index_bytes(checksum))
             try:
                 _write_durably(drafts[0], body + checksum)
             finally:
@@ -134,6 +134,25 @@ class Pack:
             )
         )
         return body + sha1(body).digest()
+
+
+def _at_once(write: Callable[[Path, bytes], None], path: Path, data: bytes) -> Future[None]:
+    """Write in another thread while this one goes on; in this one, where the machine starts no more threads."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            write(path, data)
+            done.set_result(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            done.set_exception(error)
+
+    try:
+        # Not a pool: one that fails to start a thread keeps the work, and does it when nobody expects it any more.
+        Thread(target=run, name="fsync").start()
+    except RuntimeError:
+        run()
+    return done
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -77,7 +77,11 @@ def is_drop(name: str) -> bool:
 
 def claim(root: str, agent: str, command_id: str, name: str) -> Claim:
     room = _NAME_BYTES - len(command_id) - 1
-    raw = name.encode(errors="surrogateescape")[-room:]
+    raw = name.encode(errors="surrogateescape")
+    if len(raw) > room:
+        # Not within a character: what was UTF-8 stays UTF-8.
+        raw = raw[-room:]
+        raw = raw[:3].lstrip(bytes(range(0x80, 0xC0))) + raw[3:]
     return Claim(root, agent, command_id, raw.decode(errors="surrogateescape"))
 
 

@@ -16,6 +16,9 @@ FORMAT = "1"
 FOLDERS = ("inbox", "read", "acked")
 LEAF = 64
 
+# A bare file name that is safe in a shell and on every disk.
+ATTACHMENT_NAME = r"[A-Za-z0-9_][A-Za-z0-9 ._+@()=-]{0,199}(?<![. ])"
+
 _FILE = re.compile(
     rf"(\d{{8}}T\d{{6}}\.\d{{6}}Z)_({'|'.join(IMPORTANCE)})_([A-Za-z]{{2,40}})_([a-z0-9-]{{1,60}})_([0-9a-f]{{8,32}})\.md",
     re.ASCII,
@@ -24,7 +27,7 @@ _SHARD = r"(\d{4}/\d\d/\d\d/\d\d)(?:/\d{3,6})?"
 _COPY = re.compile(rf"([a-z0-9-]+)/agents/([A-Za-z]+)/(inbox|read|acked)/{_SHARD}/([^/]+)", re.ASCII)
 _CANONICAL = re.compile(rf"([a-z0-9-]+)/messages/{_SHARD}/(msg_\d{{8}}_[0-9a-f]{{8,32}})\.md", re.ASCII)
 _PROFILE = re.compile(r"([a-z0-9-]+)/agents/([A-Za-z]+)/profile\.yaml")
-_ATTACHMENT = re.compile(r"([a-z0-9-]+)/attachments/[0-9a-f]{2}/([0-9a-f]{64})")
+_ATTACHMENT = re.compile(rf"([a-z0-9-]+)/attachments/([0-9a-f]{{2}})/(\2[0-9a-f]{{62}})/({ATTACHMENT_NAME})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,14 @@ class ProfilePath:
     agent: str
 
 
-Place = Copy | Canonical | ProfilePath
+@dataclass(frozen=True, slots=True)
+class AttachmentPath:
+    project: str
+    sha256: str
+    name: str
+
+
+Place = Copy | Canonical | ProfilePath | AttachmentPath
 
 
 def recognise(path: str) -> Place | None:
@@ -75,13 +85,16 @@ def recognise(path: str) -> Place | None:
     if not is_slug(path.partition("/")[0]):
         return None
     if m := _COPY.fullmatch(path):
-        project, agent, folder, _, name = m.groups()
-        if is_desk_name(agent) and _FILE.fullmatch(name):
+        project, agent, folder, hour, name = m.groups()
+        parts = parse_file_name(name)
+        if is_desk_name(agent) and parts and parts.shard == hour:
             return Copy(project, agent, folder, name)
     elif m := _CANONICAL.fullmatch(path):
         return Canonical(m[1], m[3])
     elif (m := _PROFILE.fullmatch(path)) and is_desk_name(m[2]):
         return ProfilePath(m[1], m[2])
+    elif m := _ATTACHMENT.fullmatch(path):
+        return AttachmentPath(m[1], m[3], m[4])
     return None
 
 
@@ -96,8 +109,12 @@ def file_name(message: Message) -> str:
 
 
 def parse_file_name(name: str) -> FileName | None:
+    """Read a message's file name back; None for any other name, and for a time that no calendar has."""
     m = _FILE.fullmatch(name)
-    return FileName(*m.groups()) if m else None
+    try:
+        return FileName(*m.groups()) if m and datetime.fromisoformat(m[1]) else None
+    except ValueError:
+        return None
 
 
 def shard(created: datetime) -> str:
@@ -132,8 +149,8 @@ def day_of(message_id: str) -> str:
     return f"{m[1][:4]}/{m[1][4:6]}/{m[1][6:]}"
 
 
-def attachment(project: str, sha256: str) -> str:
-    return f"{project}/attachments/{sha256[:2]}/{sha256}"
+def attachment(project: str, sha256: str, name: str) -> str:
+    return f"{project}/attachments/{sha256[:2]}/{sha256}/{name}"
 
 
 def request(project: str, agent: str, sha256: str) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 from gitmaild.model import layout
 from gitmaild.model.errors import Refused
 from gitmaild.model.ids import MESSAGE_ID, note_id
+from gitmaild.model.layout import AttachmentPath
 from gitmaild.model.message import Message, Value
 from gitmaild.model.names import OVERSEER
 from gitmaild.rules import frontmatter, render
@@ -178,6 +179,16 @@ class Mailbox:
             for name in self.tree.names(leaf):
                 if not name.endswith("/"):
                     yield name, f"{leaf}/{name}"
+
+    def attachments(self) -> Iterator[tuple[AttachmentPath, str]]:
+        """Every attachment of the project, and its path."""
+        top = f"{self.project}/attachments"
+        for above in self.tree.names(top):
+            for sha256 in self.tree.names(f"{top}/{above[:-1]}"):
+                for name in self.tree.names(f"{top}/{above}{sha256[:-1]}"):
+                    path = f"{top}/{above}{sha256}{name}"
+                    if isinstance(place := layout.recognise(path), AttachmentPath):
+                        yield place, path
 
     def leaves_below(self, top: str) -> Iterator[str]:
         """Every leaf below a directory that is sharded by the hour, in order of time."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from gitmaild.model.commands import COMMON, KINDS, LISTS, Command, Envelope, File, Register, Retire, Send
 from gitmaild.model.errors import Refusal, Refused, refuse
 from gitmaild.model.ids import check_message_id, check_thread_id
+from gitmaild.model.layout import ATTACHMENT_NAME
 from gitmaild.model.message import IMPORTANCE, Value
 from gitmaild.model.names import parse_address
 from gitmaild.model.settings import Settings
@@ -15,7 +16,7 @@ from gitmaild.rules.frontmatter import Field, Fields
 
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 _FREE_TEXT = frozenset({"subject", "task_description", "reason", "program", "model", "date"})
-_ATTACHMENT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._+@()=-]{0,199}")
+_ATTACHMENT_NAME = re.compile(ATTACHMENT_NAME)
 
 
 def parse(data: bytes, envelope: Envelope, settings: Settings, *, fenced: bool = True) -> Command | Refusal:
@@ -250,7 +251,7 @@ def _attachments(fields: Fields) -> tuple[str, ...]:
     field = fields["attachments"]
     names = frontmatter.as_list(field)
     for name in names:
-        if not _ATTACHMENT_NAME.fullmatch(name) or name.endswith((".", " ")):
+        if not _ATTACHMENT_NAME.fullmatch(name):
             raise refuse(
                 "bad-attachment",
                 f"line {field.line}: attachments: {name[:80]!r} is not a bare file name",

@@ -1,10 +1,11 @@
 """Planning a message: its thread, its recipients, its copies, and the note where some of them bounce."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from gitmaild.model import layout
 from gitmaild.model.changeset import Changeset, Put
-from gitmaild.model.commands import Send
+from gitmaild.model.commands import Attachment, Send
 from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.ids import message_id, note_id
 from gitmaild.model.message import Message
@@ -19,7 +20,7 @@ from gitmaild.rules.route import Bounce, Deliver, Fate, route
 
 def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:
     envelope = command.envelope
-    _check_attachments(command, settings)
+    check_attachments(command.files, settings)
     message = _message(command, mailbox, now, settings)
     openly = route((*message.to, *message.cc), envelope.agent, mailbox)
     fates = route((*message.to, *message.cc, *command.bcc), envelope.agent, mailbox)
@@ -30,7 +31,7 @@ def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> 
     if not agents:
         raise _nobody(bounces, openly)
     puts = copies(message, agents, mailbox)
-    puts += [Put(layout.attachment(envelope.project, f.sha256), f.data) for f in command.files]
+    puts += [Put(layout.attachment(envelope.project, f.sha256, f.name), f.data) for f in command.files]
     if bounces:
         puts += copies(_bounce_note(message, bounces, now), [envelope.agent], mailbox)
     named = [fate.agent for fate in openly if isinstance(fate, Deliver)]
@@ -91,8 +92,9 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
     )
 
 
-def _check_attachments(command: Send, settings: Settings) -> None:
-    size = sum(len(file.data) for file in command.files)
+def check_attachments(files: Iterable[Attachment], settings: Settings) -> None:
+    """Refuse what is too much for one message. Raises `Refused`."""
+    size = sum(len(file.data) for file in files)
     if size > settings.attachments_limit:
         raise refuse(
             "too-large",

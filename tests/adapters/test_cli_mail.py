@@ -60,7 +60,11 @@ def test_a_message_in_the_record_is_markdown_with_its_metadata_first(crew: Termi
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     assert list(fields)[:7] == ["id", "thread_id", "from", "to", "created", "importance", "ack_required"]
     assert (fields["id"], body) == (mail, "the body\n\nunchanged \n")
-    author, at = git(home / "mailbox.git", "log", "-1", "--format=%an|%ad", "--date=format:%Y-%m-%dT%H:%M:%S", "main").strip().split("|")
+    author, at = (
+        git(home / "mailbox.git", "log", "-1", "--format=%an|%ad", "--date=format:%Y-%m-%dT%H:%M:%S", "main")
+        .strip()
+        .split("|")
+    )
     assert (author, at) == ("GreenCastle", fields["created"][:19])
 
 
@@ -76,7 +80,9 @@ def test_the_body_is_a_file_or_standard_input_or_nothing(crew: Terminal) -> None
     assert bodies == ["", "", "from a pipe\n", "from a dash\n", "from a file\n"]
 
 
-@pytest.mark.parametrize("body", ["---\nto: everyone\n---\n", "\r\nwindows\r\n", "\n\n", "ends without newline", "ünïcode ☃"])
+@pytest.mark.parametrize(
+    "body", ["---\nto: everyone\n---\n", "\r\nwindows\r\n", "\n\n", "ends without newline", "ünïcode ☃"]
+)
 def test_a_body_arrives_byte_for_byte(crew: Terminal, body: str) -> None:
     mail = crew.mail("GreenCastle", "--to", "RedCat", "--subject", "x", body=body)
     assert crew.ok("--as", "RedCat", "show", mail, "--json").json["body"] == body
@@ -155,12 +161,17 @@ def test_blind_copies_are_seen_by_nobody_else(crew: Terminal) -> None:
     assert "BlueLake" not in crew.ok("log", "-1").out
 
 
-def test_attachments_arrive(crew: Terminal) -> None:
+def attached(home: Path, name: str) -> str:
+    """The text of an attachment as the record has it."""
+    sha256 = name.partition("/")[0]
+    return git(home / "mailbox.git", "show", f"main:shop/attachments/{sha256[:2]}/{sha256}")
+
+
+def test_attachments_are_kept_in_the_record(crew: Terminal, home: Path) -> None:
     (crew.here / "re port.txt").write_text("numbers\n")
     mail = crew.mail("GreenCastle", "--to", "RedCat", "--subject", "x", "--attach", "re port.txt")
-    [attached] = crew.ok("--as", "RedCat", "show", mail, "--json").json["attachments"]
-    assert attached.endswith("/re port.txt")
-    assert (crew.here / ".gitmaild/files" / attached).read_text() == "numbers\n"
+    [name] = crew.ok("--as", "RedCat", "show", mail, "--json").json["attachments"]
+    assert (name.partition("/")[2], attached(home, name)) == ("re port.txt", "numbers\n")
     assert not list((crew.here / ".gitmaild/agents/GreenCastle/outbox/files").iterdir())
 
 
@@ -180,7 +191,9 @@ def test_an_attachment_never_replaces_one_that_waits(crew: Terminal, home: Path)
         refused = crew(*send, stdin="")
     assert (refused.status, "still waits for another message" in refused.err) == (75, True)
     crew.ok("serve", "--once")
-    assert [path.read_text() for path in (crew.here / ".gitmaild/files").rglob("a.txt")] == ["one\n"]
+    [message] = inbox(crew, "RedCat")
+    [name] = crew.ok("show", message["id"], "--json").json["attachments"]
+    assert attached(home, name) == "one\n"
 
 
 def test_the_same_request_gets_the_first_answer_again(crew: Terminal) -> None:

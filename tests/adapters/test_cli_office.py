@@ -372,7 +372,11 @@ def test_a_command_is_answered_by_the_daemon_that_runs(crew: Terminal, home: Pat
     import sys
 
     daemon = subprocess.Popen(
-        [sys.executable, "-m", "gitmaild", "serve"], cwd=crew.here, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", "gitmaild", "serve"],
+        cwd=crew.here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         assert daemon.stdout is not None

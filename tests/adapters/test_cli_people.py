@@ -33,7 +33,9 @@ def test_registering_again_changes_the_profile_only_where_it_differs(terminal: T
     """Row 2."""
 
     def profiles() -> list[str]:
-        return git(home / "mailbox.git", "log", "--format=%s", "main", "--", "shop/agents/GreenCastle/profile.yaml").splitlines()
+        return git(
+            home / "mailbox.git", "log", "--format=%s", "main", "--", "shop/agents/GreenCastle/profile.yaml"
+        ).splitlines()
 
     for _ in range(2):
         terminal.join("GreenCastle")
@@ -94,7 +96,9 @@ def test_a_name_is_taken_whatever_its_case(terminal: Terminal) -> None:
     assert (refused.status, "name-taken" in refused.err) == (65, True)
 
 
-@pytest.mark.parametrize("name", ["TestAgent", "RalphWorker", "OpusArchitect", "SonnetBuilder", "SilentWorker", "OtherAgent"])
+@pytest.mark.parametrize(
+    "name", ["TestAgent", "RalphWorker", "OpusArchitect", "SonnetBuilder", "SilentWorker", "OtherAgent"]
+)
 def test_two_capitalised_words_are_enough(terminal: Terminal, name: str) -> None:
     """Row 8."""
     assert terminal.ok("register", name, "--json").json["agent_name"] == name
@@ -133,9 +137,9 @@ def test_agents_lists_who_is_here(crew: Terminal) -> None:
 
 
 def test_a_task_cannot_forge_a_line_of_the_list(crew: Terminal) -> None:
-    crew.ok("register", "RedCat", "--task", "x\nZedWolf  active \x1b[2J")
+    crew.ok("register", "RedCat", "--task", "x\nZedWolf  active \x9b2J")
     assert len(crew.ok("agents").out.splitlines()) == 4
-    assert "\x1b" not in crew.ok("agents").out + crew.ok("whois", "RedCat").out
+    assert "\x9b" not in crew.ok("agents").out + crew.ok("whois", "RedCat").out
 
 
 def test_whois_says_what_is_known(crew: Terminal) -> None:

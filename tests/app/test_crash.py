@@ -30,7 +30,9 @@ class Day:
         self.post, self.saved = Post(top / "post"), top / "saved"
         post = self.post
         post.agents("GreenCastle", "RedCat", "BlueLake")
-        post.drop("GreenCastle", name="first.md", to="RedCat, BlueLake", thread_id="br-1", subject="First", ack_required="yes")
+        post.drop(
+            "GreenCastle", name="first.md", to="RedCat, BlueLake", thread_id="br-1", subject="First", ack_required="yes"
+        )
         post.settle()
         first = post.names("RedCat")[0]
         self.first = f"msg_20260101_{first.rsplit('_', 1)[1].removesuffix('.md')}"
@@ -48,7 +50,12 @@ class Day:
         files.mkdir()
         (files / "plan.txt").write_text("one, two, three\n")
         post.drop(
-            "GreenCastle", name="plan.md", to="RedCat, BlueLake", cc="GreenCastle, NoBody", subject="Plan", attachments="plan.txt"
+            "GreenCastle",
+            name="plan.md",
+            to="RedCat, BlueLake",
+            cc="GreenCastle, NoBody",
+            subject="Plan",
+            attachments="plan.txt",
         )
         post.drop("RedCat", "Yes.\n", name="answer.md", in_reply_to=self.first)
         post.drop("BlueLake", name="mistake.md", subject="to whom?")

@@ -39,3 +39,23 @@ def test_a_mirror_that_was_kept_up_equals_one_made_from_nothing(post: Post) -> N
         path.unlink()
     post.turn()
     assert post.snapshot() == kept_up
+
+
+def test_an_attachment_reaches_every_root_under_its_name_and_a_rebuild_shows_it_again(post: Post) -> None:
+    post.agents("GreenCastle", "RedCat")
+    files = post.desk("GreenCastle") / "outbox" / "files"
+    files.mkdir()
+    (files / "report.txt").write_bytes(b"all green\n")
+    post.drop("GreenCastle", to="RedCat", subject="see the report", attachments="report.txt")
+    post.turn()
+    shown = list(post.worktree.glob(".gitmaild/files/*/report.txt"))
+    assert [path.read_bytes() for path in shown] == [b"all green\n"]
+    assert f"attachments: [{shown[0].parent.name}/report.txt]" in (
+        post.desk("RedCat") / "inbox" / post.names("RedCat")[0]
+    ).read_text().replace('"', "")
+    assert list(files.iterdir()) == []
+    before = post.snapshot()
+    shown[0].unlink()
+    (post.home.state / "rebuild").touch()
+    post.scan()
+    assert post.snapshot() == before

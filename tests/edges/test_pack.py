@@ -122,7 +122,7 @@ CROWD = st.tuples(st.sampled_from(["z/inbox/", "a/b/"]), st.integers(0, 400), st
 COMMITS = st.lists(st.tuples(st.lists(EDIT, max_size=8), st.one_of(st.none(), CROWD)), min_size=1, max_size=8)
 
 
-@settings(max_examples=settings.default.max_examples // 4)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(batches=st.lists(st.tuples(COMMITS, st.booleans()), min_size=1, max_size=4))
 def test_whatever_is_edited_in_whatever_batches_git_reads_what_was_meant(
     empty: Path, tmp_path_factory: pytest.TempPathFactory, batches: list
@@ -243,7 +243,9 @@ def test_a_delta_reaches_back_over_any_distance(repository: Path, between: int) 
 SIZES = [0, 1, 15, 16, 127, 511, 512, 513, 2047, 2048, 65534, 65535, 65536, 300_000]
 
 
-@pytest.mark.parametrize("make", [random.Random(7).randbytes, lambda n: b"the same words again\n" * (n // 21) + b"x" * (n % 21)])
+@pytest.mark.parametrize(
+    "make", [random.Random(7).randbytes, lambda n: b"the same words again\n" * (n // 21) + b"x" * (n % 21)]
+)
 def test_blobs_of_every_size_are_read_back_by_git(repository: Path, make: Callable[[int], bytes]) -> None:
     pack = Pack()
     blobs = {size: make(size) for size in SIZES}
@@ -352,7 +354,9 @@ def test_a_pack_appears_with_its_keep_first_and_its_index_last(repository: Path,
     assert seen == [[".keep", ".pack"], [".idx", ".keep", ".pack"]]
 
 
-def test_both_files_and_their_directory_are_synced_before_it_returns(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_files_and_their_directory_are_synced_before_it_returns(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[str] = []
     real = os.fsync
 

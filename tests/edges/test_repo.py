@@ -9,10 +9,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pygit2
 import pytest
 
 from gitmaild.edges import repo as repo_module
@@ -100,7 +100,7 @@ def test_the_formats_are_asked_for_whatever_the_default_is(tmp_path: Path, monke
 
 def test_creating_a_mailbox_that_is_there_opens_it(repo: Repo) -> None:
     tip = commit(repo, change(1, {"shop/a.md": b"a"}))
-    (repo.path / "config").open("a").write("[a]\n\tb = mine\n")
+    (repo.path / "config").write_text((repo.path / "config").read_text() + "[a]\n\tb = mine\n")
     assert Repo.create(repo.path).tip() == tip
     assert git(repo.path, "config", "a.b") == "mine\n"
 
@@ -160,7 +160,9 @@ def test_the_tip_is_found_loose_and_packed_and_loose_again(repo: Repo) -> None:
     fsck(repo.path)
 
 
-@pytest.mark.parametrize("content", ["", "\n", "garbage", "ref: refs/heads/other\n", "0" * 39, "g" * 40, "\0" * 41, "A" * 40])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "garbage", "ref: refs/heads/other\n", "0" * 39, "g" * 40, "\0" * 41, "A" * 40]
+)
 def test_a_ref_that_is_none_is_damage_and_not_an_empty_mailbox(repo: Repo, content: str) -> None:
     commit(repo, change(1, {"a": b"a"}))
     (repo.path / MAIN).write_text(content)
@@ -172,7 +174,9 @@ def test_a_packed_ref_that_is_none_is_damage_as_well(repo: Repo) -> None:
     commit(repo, change(1, {"a": b"a"}))
     git(repo.path, "pack-refs", "--all")
     packed = repo.path / "packed-refs"
-    packed.write_bytes(b"\xff\xfe\n" + packed.read_bytes().replace(b"refs/heads/main", b"refs/heads/main").replace(b" refs", b"\xff refs"))
+    packed.write_bytes(
+        b"\xff\xfe\n" + packed.read_bytes().replace(b"refs/heads/main", b"refs/heads/main").replace(b" refs", b"\xff refs")
+    )
     with pytest.raises(Damaged, match="is not a ref"):
         repo.tip()
 
@@ -246,13 +250,8 @@ def test_an_empty_batch_moves_nothing(repo: Repo) -> None:
 def test_a_copy_is_put_by_its_blobs_id(repo: Repo) -> None:
     tip = commit(repo, change(1, {"inbox/m.md": b"words"}))
     oid = repo.tree(tip).oid("inbox/m.md")
-    commit(repo, change(2, drops=["inbox/m.md"], puts=(Put("read/m.md", oid=oid),)) if False else move(2, "inbox/m.md", "read/m.md", oid))
+    commit(repo, replace(change(2, drops=["inbox/m.md"]), puts=(Put("read/m.md", oid=oid),)))
     assert files(repo.path) == {"read/m.md": b"words"}
-
-
-def move(number: int, source: str, target: str, oid: str):  # type: ignore[no-untyped-def]
-    one = change(number, drops=[source])
-    return type(one)(one.subject, one.author, one.at, (Put(target, oid=oid),), one.drops, one.trailers)
 
 
 def test_the_tree_of_a_landed_batch_is_at_hand_without_reading(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,12 +456,23 @@ def test_the_pack_is_on_the_disk_before_the_ref_moves_and_the_ref_before_anybody
     def name(path: str) -> str:
         return path.rpartition("/mailbox.git/")[2].rpartition("/")[2].partition("-")[0].partition("_")[0]
 
-    monkeypatch.setattr(os, "fsync", lambda fd: (events.append(f"sync {name(os.readlink(f'/proc/self/fd/{fd}'))}"), fsync(fd)))
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (events.append(f"sync {name(os.readlink(f'/proc/self/fd/{fd}'))}"), fsync(fd))
+    )
     monkeypatch.setattr(os, "rename", lambda a, b: (events.append(f"rename {name(str(b))}"), rename(a, b)))
     if not Path("/proc/self/fd").exists():
         pytest.skip("no /proc: which file was synced cannot be told")
     commit(repo, change(1, {"a": b"a"}))
-    assert events == ["sync main.lock", "sync tmp", "sync tmp", "rename pack", "rename pack", "sync pack", "rename main", "sync heads"]
+    assert events == [
+        "sync main.lock",
+        "sync tmp",
+        "sync tmp",
+        "rename pack",
+        "rename pack",
+        "sync pack",
+        "rename main",
+        "sync heads",
+    ]
 
 
 # --- reading back
@@ -526,7 +536,13 @@ def test_a_commit_of_an_impossible_time_is_of_some_time(repo: Repo, seconds: byt
 
 @pytest.mark.parametrize(
     ("header", "body"),
-    [(b"", b"caf\xe9\n"), (b"encoding nonsense\n", b"caf\xe9\n"), (b"encoding utf-16\n", b"x\n"), (b"", b""), (b"", b"\n\n\n\nA: b")],
+    [
+        (b"", b"caf\xe9\n"),
+        (b"encoding nonsense\n", b"caf\xe9\n"),
+        (b"encoding utf-16\n", b"x\n"),
+        (b"", b""),
+        (b"", b"\n\n\n\nA: b"),
+    ],
 )
 def test_a_commit_message_of_any_bytes_is_read(repo: Repo, header: bytes, body: bytes) -> None:
     tip = commit(repo, change(1))
@@ -559,9 +575,15 @@ def folded(repo: Repo, old: str, new: str) -> dict[str, bytes]:
 def test_a_merge_that_somebody_pushed_gives_its_own_tree_in_the_end(repo: Repo) -> None:
     base = commit(repo, change(1, {"a": b"base", "b": b"base", "c": b"base"}))
     ours = commit(repo, change(2, {"a": b"ours", "b": b"ours"}))
-    theirs = foreign_commit(repo, parent=base, tree=tree_of(repo, {"a": b"theirs", "b": b"base", "d": b"theirs"}), move=False)
+    theirs = foreign_commit(
+        repo, parent=base, tree=tree_of(repo, {"a": b"theirs", "b": b"base", "d": b"theirs"}), move=False
+    )
     for first, second in ((ours, theirs), (theirs, ours)):
-        for resolved in ({"a": b"ours", "b": b"ours", "c": b"base"}, {"a": b"base", "b": b"base"}, {"a": b"theirs", "d": b"both"}):
+        for resolved in (
+            {"a": b"ours", "b": b"ours", "c": b"base"},
+            {"a": b"base", "b": b"base"},
+            {"a": b"theirs", "d": b"both"},
+        ):
             merge = git(repo.path, "commit-tree", tree_of(repo, resolved), "-p", first, "-p", second, "-m", "merge").strip()
             after = foreign_commit(repo, parent=merge, tree=tree_of(repo, {**resolved, "e": b"after"}), move=False)
             for old in ("", base, ours, theirs):
@@ -645,7 +667,12 @@ def test_what_a_killed_writer_left_is_cleared_and_what_is_fresh_is_not(repo: Rep
     for path in (*old, *fresh):
         path.write_text("half")
         os.utime(path, (1000, 1000 if path in old else 3000))
-    gone = [repo.path / f"{MAIN}.lock", packs / "pack-ours.keep", packs / "pack-orphan.idx", repo.path / "objects" / "ab" / ("c" * 38)]
+    gone = [
+        repo.path / f"{MAIN}.lock",
+        packs / "pack-ours.keep",
+        packs / "pack-orphan.idx",
+        repo.path / "objects" / "ab" / ("c" * 38),
+    ]
     gone[0].write_text("")
     gone[1].write_text("gitmaild: until the ref has moved\n")
     gone[2].write_text("an index without its pack")
@@ -734,7 +761,9 @@ def test_a_push_that_rewrites_history_is_refused_and_one_that_follows_is_taken(r
     fsck(repo.path)
 
 
-@pytest.mark.parametrize("upkeep", [("gc", "--prune=now", "--quiet"), ("repack", "-a", "-d", "--quiet"), ("prune", "--expire=now")])
+@pytest.mark.parametrize(
+    "upkeep", [("gc", "--prune=now", "--quiet"), ("repack", "-a", "-d", "--quiet"), ("prune", "--expire=now")]
+)
 def test_upkeep_between_the_pack_and_the_ref_is_harmless_since_the_pack_is_kept(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, upkeep: tuple[str, ...]
 ) -> None:
@@ -782,9 +811,12 @@ def test_nothing_is_lost_while_upkeep_goes_on_beside_the_writer(repo: Repo, upke
 
     beside = threading.Thread(target=keep_up)
     beside.start()
-    stale = 0
+    stale = count = 0
     try:
-        for number in range(150):
+        for number in range(2000):
+            if number >= 300 and len(runs) >= 5:
+                break
+            count += 1
             puts = {f"shop/{number // 40:02}/{number:04}.md": b"%d" % number, "shop/last": b"%d" % number}
             while True:
                 try:
@@ -798,7 +830,7 @@ def test_nothing_is_lost_while_upkeep_goes_on_beside_the_writer(repo: Repo, upke
     finally:
         done.set()
         beside.join()
-    assert runs.count(0) >= 1
-    assert len(list(repo.commits("", repo.tip()))) == 150
-    assert len(files(repo.path)) == 151
+    assert runs.count(0) >= 3
+    assert len(list(repo.commits("", repo.tip()))) == count
+    assert len(files(repo.path)) == count + 1
     fsck(repo.path)

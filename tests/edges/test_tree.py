@@ -131,7 +131,9 @@ def test_entries_that_somebody_else_made_keep_their_modes() -> None:
 def test_names_that_are_not_utf_8_are_kept_as_they_are() -> None:
     store = Store()
     root = store.tree((b"100644", b"caf\xe9", store.blob(b"1")), (b"100644", b"caf\xc3\xa9", store.blob(b"2")))
-    store.objects[root] = b"".join(sorted([b"100644 caf\xe9\0" + store.blob(b"1"), b"100644 caf\xc3\xa9\0" + store.blob(b"2")]))
+    store.objects[root] = b"".join(
+        sorted([b"100644 caf\xe9\0" + store.blob(b"1"), b"100644 caf\xc3\xa9\0" + store.blob(b"2")])
+    )
     tree = Tree(root, store.load)
     tree.put("a", store.blob(b"3"))
     tree.drop("a")

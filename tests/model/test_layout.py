@@ -147,7 +147,7 @@ def test_every_path_of_a_project_lies_below_its_slug() -> None:
         layout.profile("shop", "RedCat"),
         layout.folder("shop", "RedCat", "inbox"),
         layout.messages("shop"),
-        layout.attachment("shop", sha),
+        layout.attachment("shop", sha, "a.txt"),
         layout.request("shop", "RedCat", sha),
     ] == [
         "shop/project.yaml",
@@ -155,7 +155,7 @@ def test_every_path_of_a_project_lies_below_its_slug() -> None:
         "shop/agents/RedCat/profile.yaml",
         "shop/agents/RedCat/inbox",
         "shop/messages",
-        f"shop/attachments/ab/{sha}",
+        f"shop/attachments/ab/{sha}/a.txt",
         f"shop/agents/RedCat/requests/ab/{sha}.yaml",
     ]
 

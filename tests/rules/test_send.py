@@ -120,7 +120,7 @@ def test_attachments_are_kept_by_their_hash_and_named_in_the_message(shop: Shop)
     file = an_attachment()
     change = plan(a_send(files=(file,)), shop.mailbox, NOW, Settings())
     assert isinstance(change, Changeset)
-    assert change.puts[-1] == Put(f"shop/attachments/{file.sha256[:2]}/{file.sha256}", b"all green\n")
+    assert change.puts[-1] == Put(f"shop/attachments/{file.sha256[:2]}/{file.sha256}/report.txt", b"all green\n")
     assert render.parse_message(change.puts[0].data).attachments == (f"{file.sha256}/report.txt",)
 
 

@@ -121,10 +121,10 @@ def test_a_home_that_is_read_only_leaves_the_mail_where_it_is(tmp_path: Path) ->
         with no_writes(place):
             served = yard.cli("serve", "--once", check=False)
             asked = yard.cli("--project", "shop", "--as", "RedCat", "inbox", check=False)
-            sent = yard.cli(
-                *"--project shop --as RedCat send --to GreenCastle --subject hello".split(), "-", check=False
-            )
-        say(f"home no_writes: serve {served.returncode}: {served.stderr.strip()}; inbox {asked.returncode}; send {sent.returncode}")
+            sent = yard.cli(*"--project shop --as RedCat send --to GreenCastle --subject hello".split(), "-", check=False)
+        say(
+            f"home no_writes: serve {served.returncode}: {served.stderr.strip()}; inbox {asked.returncode}; send {sent.returncode}"
+        )
         assert served.returncode in (69, 75)
         assert "Traceback" not in served.stderr + asked.stderr + sent.stderr
         assert "ead-only" in served.stderr

@@ -77,7 +77,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     texts = {
         Drop("shop", "GoldRiver", "hello.md"): "---\nkind: register\nprogram: Codex\nmodel: GPT-5\n---\n",
         Drop("shop", "GreenCastle", "plan.md"): f"---\n{everyone}---\nfour of you\n",
-        Drop("shop", "GreenCastle", "parcel.md"): "---\nto: BlueLake\nsubject: numbers\nattachments: report.txt\n---\nsee file\n",
+        Drop(
+            "shop", "GreenCastle", "parcel.md"
+        ): "---\nto: BlueLake\nsubject: numbers\nattachments: report.txt\n---\nsee file\n",
         Drop("shop", "GreenCastle", "once.md"): "---\nto: RedCat\nsubject: once\nrequest_id: r-1\n---\nonly once\n",
         Drop("shop", "RedCat", "answer.md"): f"---\nin_reply_to: {ids['RedCat']}\n---\nI take it\n",
         Drop("shop", "BlueLake", "seen.md"): f"---\nkind: ack\nids: {ids['BlueLake']}\n---\n",
@@ -195,7 +197,9 @@ def test_a_kill_of_the_recovery_as_well_loses_and_doubles_nothing(stage: Stage, 
     points = sweep.points(["rename", "renameat", "unlinkat", "fsync", "unlink"])
     dice = random.Random(SEED)
     sample = sorted(dice.sample(points, min(40, len(points))), key=lambda p: (p.call, p.nth))
-    second = {point: Point(dice.choice(["rename", "renameat", "unlinkat", "fsync"]), dice.randint(1, 12)) for point in sample}
+    second = {
+        point: Point(dice.choice(["rename", "renameat", "unlinkat", "fsync"]), dice.randint(1, 12)) for point in sample
+    }
 
     def hit(point: Point) -> list[str]:
         yard = sweep.copy()

@@ -58,7 +58,9 @@ class Load:
             drop = Drop("shop", agent, f"{agent[0].lower()}{number}.md")
             others = ", ".join(dice.sample([name for name in AGENTS if name != agent], dice.randint(1, 2)))
             to = "Nobody" if dice.random() < 0.1 else others
-            text = f"---\nto: {to}\nsubject: number {number}\nthread_id: t-{number % 7}\n---\n{'x' * dice.randint(0, 3000)}\n"
+            text = (
+                f"---\nto: {to}\nsubject: number {number}\nthread_id: t-{number % 7}\n---\n{'x' * dice.randint(0, 3000)}\n"
+            )
             durably = dice.random() < 0.5
             self.dropped.add(drop)
             try:
@@ -97,7 +99,9 @@ def cut_once(disk: LoopDisk, yard: Yard, seed: int, log: Path) -> tuple[list[str
     disk.mount()
     found = yard.fsck(after_cut=True)
     known = {(d.project, d.agent, d.stem) for d in yard.answered()}
-    found += [f"P1 broken: {d} was answered, and is not in git" for d in answered if (d.project, d.agent, d.stem) not in known]
+    found += [
+        f"P1 broken: {d} was answered, and is not in git" for d in answered if (d.project, d.agent, d.stem) not in known
+    ]
     torn = reboot(yard)
     daemon = yard.daemon(log)
     try:

@@ -66,10 +66,10 @@ class Yard:
 
     def prepare(self, projects: dict[str, list[str]], **settings: object) -> None:
         """Make the home and the projects, and register their agents."""
-        self.home.path.mkdir(parents=True)
+        self.home.path.mkdir(parents=True, exist_ok=True)
         self.home.config.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
         for project, agents in projects.items():
-            (self.top / project).mkdir()
+            (self.top / project).mkdir(exist_ok=True)
             self.cli("init", str(self.top / project))
             for agent in agents:
                 self.drop(Drop(project, agent, "join.md"), REGISTER)
@@ -288,7 +288,9 @@ class Yard:
         found = []
         for root in self.roots().values():
             for outbox in root.glob("agents/*/outbox"):
-                left = [p for p in outbox.rglob("*") if p.name not in (".claimed", "files") and not self._is_known_attachment(p)]
+                left = [
+                    p for p in outbox.rglob("*") if p.name not in (".claimed", "files") and not self._is_known_attachment(p)
+                ]
                 # A draft that its writer did not finish is the writer's.
                 found += [f"left behind: {path}" for path in left if not path.name.startswith(".")]
         return found

@@ -42,8 +42,8 @@ Examples:
   gitmaild --as RedCat inbox
 
 \b
-Exit status: 0 done, 1 the answer is no, 3 queued (do not repeat), 64 usage, 65 refused, 69 a door could not be opened,
-70 a bug, 75 nothing was left behind, try again.
+Exit status: 0 done, 1 the answer is no, 3 queued (do not repeat), 64 usage, 65 refused,
+69 a door could not be opened, 70 a bug, 75 nothing was left behind, try again.
 """
 
 
@@ -152,7 +152,7 @@ def main(*, patience: float = 10.0) -> None:
 def _run(patience: float) -> int:
     try:
         # Without click's own error handling, which knows one exit status for everything.
-        return int(cli.main(standalone_mode=False, obj={"patience": patience}) or 0)
+        return int(cli.main(prog_name="gitmaild", standalone_mode=False, obj={"patience": patience}) or 0)
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
