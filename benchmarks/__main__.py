@@ -85,7 +85,9 @@ def latency(place: Place, rounds: int) -> tuple[list[float], list[float]]:
 
 
 def delivery(sizes: list[int], rounds: int) -> None:
-    title("Delivery: rename in the outbox to the file in the last recipient's inbox, commit durable", "messages there already")
+    title(
+        "Delivery: rename in the outbox to the file in the last recipient's inbox, commit durable", "messages there already"
+    )
     medians = []
     for size in sizes:
         place = Place()
@@ -137,10 +139,24 @@ def at_size(place: Place, size: int) -> None:
     arrivals.wait()
     row("start of the process to the first delivery", f"{time.perf_counter() - began:.2f} s", "<= 1.5 s")
     arrivals.close()
-    inbox = [sys.executable, "-m", "gitmaild", "--home", str(place.home.path), "--project", "shop", "--as", "RedCat", "inbox"]
+    inbox = [
+        sys.executable,
+        "-m",
+        "gitmaild",
+        "--home",
+        str(place.home.path),
+        "--project",
+        "shop",
+        "--as",
+        "RedCat",
+        "inbox",
+    ]
     ours = fresh(inbox, place.worktrees[0])
     python = fresh([sys.executable, "-c", "pass"], place.worktrees[0])
-    row(f"`gitmaild inbox`, a fresh process, {size:,} files in the inbox", f"{ours:.0f} ms (`python -c pass`: {python:.0f} ms)")
+    row(
+        f"`gitmaild inbox`, a fresh process, {size:,} files in the inbox",
+        f"{ours:.0f} ms (`python -c pass`: {python:.0f} ms)",
+    )
     print("", flush=True)
 
 
@@ -200,7 +216,9 @@ def _sender(desks: Path, name: str, count: int) -> None:
 def concurrent(senders: int, count: int) -> None:
     place = Place()
     registered(place)
-    names = ["OneWriter", "TwoWriter", "RedWriter", "SixWriter", "BigWriter", "OldWriter", "NewWriter", "TopWriter"][:senders]
+    names = ["OneWriter", "TwoWriter", "RedWriter", "SixWriter", "BigWriter", "OldWriter", "NewWriter", "TopWriter"][
+        :senders
+    ]
     for name in names:
         (place.desks / name / "outbox").mkdir(parents=True)
         place.drop("join.md", b"---\nkind: register\n---\n", name)
@@ -287,7 +305,10 @@ def others(rounds: int) -> None:
             began = time.perf_counter()
             way(number)
             times.append((time.perf_counter() - began) * 1000)
-        row(name, f"p50 {statistics.median(times):.2f} ms, {statistics.median(times) / statistics.median(floors):.1f} x floor")
+        row(
+            name,
+            f"p50 {statistics.median(times):.2f} ms, {statistics.median(times) / statistics.median(floors):.1f} x floor",
+        )
     if shutil.which("public-inbox-mda"):
         public_inbox(top, rounds, floors)
     else:
@@ -306,10 +327,15 @@ def public_inbox(top: Path, rounds: int, floors: list[float]) -> None:
             f"Date: Thu, 01 Jan 2026 00:00:00 +0000\nContent-Type: text/plain\n\n{BODY}"
         )
         began = time.perf_counter()
-        subprocess.run(["public-inbox-mda", "--no-precheck"], input=mail.encode(), check=True, env=environment, capture_output=True)
+        subprocess.run(
+            ["public-inbox-mda", "--no-precheck"], input=mail.encode(), check=True, env=environment, capture_output=True
+        )
         times.append((time.perf_counter() - began) * 1000)
     ratio = statistics.median(times) / statistics.median(floors)
-    row("public-inbox-mda (v2), one process a message, one copy", f"p50 {statistics.median(times):.0f} ms, {ratio:.0f} x floor")
+    row(
+        "public-inbox-mda (v2), one process a message, one copy",
+        f"p50 {statistics.median(times):.0f} ms, {ratio:.0f} x floor",
+    )
 
 
 def machine() -> None:

@@ -132,7 +132,9 @@ def cpu_seconds(pid: int) -> float:
 def rss(pid: int) -> int:
     """Resident bytes of a process and its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    own = next(int(line.split()[1]) * 1024 for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmRSS" in line)
+    own = next(
+        int(line.split()[1]) * 1024 for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmRSS" in line
+    )
     total = own
     for child in children:
         try:

@@ -149,7 +149,10 @@ def main() -> None:
             close()
             after = sum(f.stat().st_size for f in (top / "mailbox.git" / "objects").rglob("*") if f.is_file())
             a_message, least = took / rounds / size, sorted(floors)[len(floors) // 2]
-            print(f"| {name} | {size} | {a_message:.2f} | {a_message / least:.2f} | {(after - before) / rounds / size:,.0f} |", flush=True)
+            print(
+                f"| {name} | {size} | {a_message:.2f} | {a_message / least:.2f} | {(after - before) / rounds / size:,.0f} |",
+                flush=True,
+            )
             subprocess.run(["git", f"--git-dir={top}/mailbox.git", "fsck", "--strict"], check=True, capture_output=True)
             shutil.rmtree(top)
 

@@ -102,7 +102,9 @@ def say(text: str) -> None:
 def set_up(stage: Stage) -> None:
     say("A repository with a linked worktree. One command makes it a post office.")
     stage.shop.mkdir()
-    stage.quietly("git init -q -b main . && git -c user.name=demo -c user.email=demo@example.invalid commit -q --allow-empty -m start")
+    stage.quietly(
+        "git init -q -b main . && git -c user.name=demo -c user.email=a@example.invalid commit -q --allow-empty -m start"
+    )
     stage.quietly("git worktree add -q ../shop-review -b review")
     stage.show("gitmaild init")
     stage.show("gitmaild init ../shop-review | head -1")
@@ -165,7 +167,9 @@ def converse(stage: Stage) -> None:
     stage.await_path("agents/RedCat/sent/answer.*.md")
     stage.show(f"mv .gitmaild/agents/RedCat/inbox/{mail.name} .gitmaild/agents/RedCat/acked/")
     until = time.monotonic() + 10
-    while "RedCat acked" not in stage.quietly("cat .gitmaild/agents/GreenCastle/sent/start.*.md") and time.monotonic() < until:
+    while (
+        "RedCat acked" not in stage.quietly("cat .gitmaild/agents/GreenCastle/sent/start.*.md") and time.monotonic() < until
+    ):
         time.sleep(0.02)
     stage.show("grep -A3 recipients .gitmaild/agents/GreenCastle/sent/start.*.md   # the sender sees it")
     stage.show("cat .gitmaild/threads/br-123.md")

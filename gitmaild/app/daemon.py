@@ -137,6 +137,7 @@ class Daemon:
         except (MailError, Refused, OSError) as error:
             self._failed(error)
         self.alarms.set("polling", self._watcher.polling, self._now())
+        self.alarms.set("damaged-object", _damage(self._repo.damaged), self._now())
         self.alarms.set("clock", self._clock.alarm(), self._now())
         try:
             self.alarms.set("upkeep", self._upkeep(), self._now())
@@ -268,6 +269,13 @@ class Daemon:
 
     def _now(self) -> datetime:
         return max(self._clock.last, datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def _damage(damaged: dict[str, str]) -> str:
+    if not damaged:
+        return ""
+    first = next(iter(damaged.values()))
+    return f"{len(damaged)} damaged object(s) in the mailbox: {first}; other mail goes on; restore it from a clone"
 
 
 def _names_below(tree: Any, hour: str) -> list[str]:

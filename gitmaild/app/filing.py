@@ -84,16 +84,18 @@ class Filing:
             if held.folder == folder:
                 mirror.filed(agent, folder).add(name)
             else:
-                root.remove(f"agents/{agent}/{folder}/{name}")
-                mirror.ensure(agent, name, mailbox)
+                mirror.put_back(agent, folder, name, mailbox)
             return None
-        data = mailbox.tree.read(held.path) or b""
+        data = mailbox.tree.read(held.path)
+        if data is None:
+            return None
         mirror.mend(f"agents/{agent}/{folder}/{name}", data)
         try:
             message_id = render.parse_message(data).id
         except (Refused, KeyError, ValueError):
+            mirror.put_back(agent, folder, name, mailbox)
             return None
-        return Wish(mailbox.project, agent, folder, message_id)
+        return Wish(mailbox.project, agent, folder, message_id, name)
 
     def audit(self, tip: str, *, force: bool = False) -> list[str]:
         """Compare every desk with the mailbox, when it is time; what had to be mended.

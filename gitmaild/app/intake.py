@@ -86,6 +86,7 @@ class Wish:
     agent: str
     folder: str
     message_id: str
+    name: str  # of its file
 
 
 class Intake:
@@ -111,6 +112,7 @@ class Intake:
         self.committed: dict[str, str] = {}  # claims that the mailbox has, and as what; still to be let go
         self.tries: dict[str, int] = {}
         self.accepted = 0
+        self._refused: list[Wish] = []  # in this pass
 
     # --- the pass
 
@@ -132,7 +134,9 @@ class Intake:
                 self._let_go(work)
             except (MailError, OSError) as error:
                 self._mirrors.lose(work.claim.root, error)
-        return sum(work.landed or work.gone for work in works) + len(wishes)
+        for wish in self._refused:
+            self._mirrors.put_back(wish.project, wish.agent, wish.folder, wish.name)
+        return sum(work.landed or work.gone for work in works) + len(wishes) - len(self._refused)
 
     def _land(self, works: list[Work], wishes: list[Wish]) -> None:
         """Plan, commit and show. From the moment that a batch has landed, its claims are `committed`: whatever fails
@@ -343,10 +347,13 @@ class Intake:
                 raise
             except Exception as error:
                 raise Broken(work) from error
+        self._refused = []
         for wish in wishes:
             command = File(self._envelope(wish.project, wish.agent), wish.folder, (wish.message_id,))
             planned = plan(command, mailbox(wish.project), self._clock.now(), self._settings)
-            if isinstance(planned, Changeset) and planned.puts:
+            if isinstance(planned, Refusal):
+                self._refused.append(wish)
+            elif planned.puts:
                 batch.add(planned)
         return batch
 

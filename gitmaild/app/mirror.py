@@ -46,19 +46,20 @@ class Mirror:
 
     # --- one thing shown
 
-    def copy(self, place: Copy, came_from: str, data: bytes) -> None:
+    def copy(self, place: Copy, came_from: str, data: bytes | None) -> None:
         """Show a recipient's copy, which was in the folder `came_from` until now ('' for none)."""
         desk = f"agents/{place.agent}"
         target = f"{desk}/{place.folder}/{place.name}"
-        if not (came_from and self.root.move(f"{desk}/{came_from}/{place.name}", target)):
+        moved = came_from and self.root.move(f"{desk}/{came_from}/{place.name}", target)
+        if not moved and data is not None:
             self.root.put(target, data, mtime_ns=created(place.name))
         if place.folder != "inbox":
             self._note_filed(place.agent, place.folder, place.name)
 
-    def attachment(self, place: AttachmentPath, data: bytes) -> None:
+    def attachment(self, place: AttachmentPath, data: bytes | None) -> None:
         """Show an attachment, once for all messages that carry it."""
         path = f"files/{place.sha256}/{place.name}"
-        if self.root.read(path) != data:
+        if data is not None and self.root.read(path) != data:
             self.root.put(path, data)
 
     def agent(self, name: str) -> None:
@@ -136,7 +137,9 @@ class Mirror:
                     continue
                 if name not in present and (name in spare or self._lies_higher(agent, folder, name)):
                     continue
-                data = mailbox.tree.read(path) or b""
+                data = mailbox.tree.read(path)
+                if data is None:
+                    continue  # damaged, and said so by an alarm; what is shown may be the last copy there is
                 if (mtime, size) != (created(name), len(data)) and self.mend(f"{desk}/{name}", data):
                     mended.append(f"{desk}/{name}")
         return mended
@@ -153,7 +156,13 @@ class Mirror:
             self._note_filed(agent, held.folder, name)
             if name not in self.filed(agent, held.folder):
                 return
-        self.mend(f"agents/{agent}/{held.folder}/{name}", mailbox.tree.read(held.path) or b"")
+        if (data := mailbox.tree.read(held.path)) is not None:
+            self.mend(f"agents/{agent}/{held.folder}/{name}", data)
+
+    def put_back(self, agent: str, folder: str, name: str, mailbox: Mailbox) -> None:
+        """Take a message out of a folder that it was moved to in vain, and show it where the tree has it."""
+        self.root.remove(f"agents/{agent}/{folder}/{name}")
+        self.ensure(agent, name, mailbox)
 
     def mend(self, path: str, data: bytes) -> bool:
         """Make a message's file hold `data`; False: it did.

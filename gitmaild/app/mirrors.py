@@ -60,6 +60,12 @@ class Mirrors:
         mirror.sweep()
         self.catch_up(mirror, tip)
 
+    def put_back(self, project: str, agent: str, folder: str, name: str) -> None:
+        """Show a message where the tree has it, wherever its agent moved it in vain."""
+        mailbox = Mailbox(self._repo.tree(self._tip), project)
+        for mirror in [m for m in self.attached.values() if m.project == project and agent in m.desks]:
+            self._guarded(mirror, lambda m: m.put_back(agent, folder, name, mailbox))
+
     def detach(self, key: str) -> None:
         self.attached.pop(key, None)
 
@@ -67,7 +73,12 @@ class Mirrors:
         """Show desks that were made since the root was last looked at; forget those that are gone."""
         new, mirror.desks = desks - mirror.desks, desks
         mailbox = Mailbox(self._repo.tree(tip), mirror.project)
-        self._fill_desks(mirror, mailbox, new, tip)
+        if any(mailbox.profile(agent) for agent in new):
+            # A desk that is filled by half cannot be told from a whole one: until it is, the root vouches for nothing.
+            vouched = mirror.root.checkpoint()
+            mirror.root.set_checkpoint("")
+            self._fill_desks(mirror, mailbox, new, tip)
+            mirror.root.set_checkpoint(vouched)
 
     def forget(self) -> None:
         """Drop everything derived: the next `attach` of each root makes it from nothing, whatever its checkpoint says."""
@@ -129,7 +140,6 @@ class Mirrors:
         """What one commit means to desks, found once for all roots."""
         dropped = {(c.project, c.agent, c.name): c.folder for path in commit.drops if (c := _copy_at(path))}
         mail: list[Message] = []
-        inboxes: list[str] = []
         for path, oid in commit.puts:
             place = layout.recognise(path)
             if place is None:
@@ -138,8 +148,6 @@ class Mirrors:
             if isinstance(place, Copy):
                 came_from = dropped.pop((place.project, place.agent, place.name), "")
                 change.copies.append((place, came_from, oid))
-                if place.name.split("_", 3)[2] != POSTMASTER:
-                    inboxes.append(place.agent)
             elif isinstance(place, ProfilePath):
                 change.agents.append(place.agent)
                 self._crowds.add(place.project)
@@ -151,7 +159,7 @@ class Mirrors:
                     self.threads.add(place.project, message, oid)
         for (project, agent, name), folder in dropped.items():
             changes.setdefault(project, Change()).removed.append(f"agents/{agent}/{folder}/{name}")
-        if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail, inboxes)):
+        if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail)):
             change = changes.setdefault(commit.trailers.get("Project", ""), Change())
             change.answers.append(_answer_of(commit.trailers, data))
 
@@ -192,7 +200,7 @@ class Mirrors:
             self._answer_again(mirror, commit.trailers, commit.answer, mailbox)
         for agent, name in touched:
             held = mailbox.held(agent, name)
-            if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path) or b"")):
+            if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path))):
                 mirror.refresh(message, _sent_page(message, mailbox))
         # Asked of the commits: the index has its own checkpoint, and may have come further than this root.
         mail = [parsed(self._repo.blob(oid)) for p, oid in puts if isinstance(p, Canonical) and p.project == mirror.project]
@@ -206,7 +214,7 @@ class Mirrors:
         mirror.desks = set(mirror.root.desks())
         self._fill_desks(mirror, mailbox, mirror.desks, tip)
         for place, path in mailbox.attachments():
-            mirror.attachment(place, mailbox.tree.read(path) or b"")
+            mirror.attachment(place, mailbox.tree.read(path))
         newest = self.threads.newest(mirror.project)
         mirror.keep_pages(newest)
         self._put_pages(mirror, newest)
@@ -273,13 +281,14 @@ def _own(trailers: dict[str, str], message: Message | None) -> Message | None:
     return message if own else None
 
 
-def _fresh_answer(commit: Landed, mail: list[Message], inboxes: list[str]) -> bytes:
+def _fresh_answer(commit: Landed, mail: list[Message]) -> bytes:
     """The answer to a command that has just landed: all its copies lie in inboxes."""
     if commit.answer:
         return pages.answer(commit.answer)
     bounced = next((pages.bounced(note) for note in mail if note.sender == POSTMASTER), ())
     own = next((message for message in mail if _own(commit.trailers, message)), None)
-    return pages.sent(own, [(agent, "inbox") for agent in inboxes], bounced) if own else b""
+    copies = [copy for path, _ in commit.puts if (copy := _copy_at(path)) and f"_{POSTMASTER}_" not in copy.name]
+    return pages.sent(own, [(copy.agent, "inbox") for copy in copies], bounced) if own else b""
 
 
 def _show(mirror: Mirror, change: Change, tree: BatchTree) -> None:

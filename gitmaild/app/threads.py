@@ -122,8 +122,10 @@ def leads_to(repo: Repo, checkpoint: str, tip: str) -> bool:
         return False
 
 
-def parsed(data: bytes) -> Message | None:
-    """A canonical file's message, or None for bytes that gitmaild did not write."""
+def parsed(data: bytes | None) -> Message | None:
+    """A canonical file's message, or None for bytes that gitmaild did not write, or that are damaged."""
+    if data is None:
+        return None
     with contextlib.suppress(Refused, KeyError, ValueError):
         message = render.parse_message(data)
         # A foreign commit may hold any bytes, and this one becomes a file name.

@@ -287,6 +287,16 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = False
         sync_directory(path.parent)
 
 
+def overwrite(path: Path, data: bytes) -> None:
+    """Write over a file where it lies, which needs room only where it grows. A reader may see half of it."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        write_all(fd, data)
+        os.ftruncate(fd, len(data))
+    finally:
+        os.close(fd)
+
+
 @functools.cache
 def boot_id() -> str:
     """What distinguishes this boot of the machine from every other, or '' where the system does not say.

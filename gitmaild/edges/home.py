@@ -1,6 +1,7 @@
 """The home directory: where everything is, and the files that only gitmaild writes."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -114,7 +115,14 @@ class Home:
         return loaded if isinstance(loaded, dict) else {}
 
     def store(self, name: str, value: dict[str, Any]) -> None:
-        disk.replace(self.state / name, json.dumps(value, indent=1).encode())
+        """Write a JSON state file. A full disk has no room for a draft, and is worth reporting: then over the old bytes."""
+        data = json.dumps(value, indent=1).encode()
+        try:
+            disk.replace(self.state / name, data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            disk.overwrite(self.state / name, data)
 
 
 class ThreadIndex:

@@ -102,6 +102,7 @@ class Repo:
         except pygit2.GitError as error:
             raise Damaged(f"{path} cannot be opened: {error}") from error
         self.path = path
+        self.damaged: dict[str, str] = {}  # blobs that could not be read, and why
         self._packs = path / "objects" / "pack"
         self._tree: tuple[str, Tree] | None = None
         self._left_lock = False
@@ -154,7 +155,7 @@ class Repo:
         """The tree of a commit, from memory where it is the one that was used last."""
         if self._tree is None or self._tree[0] != commit or self._tree[1].is_large:
             root = bytes.fromhex(str(self._commit(commit).tree_id)) if commit else b""
-            self._tree = (commit, Tree(root, self._load))
+            self._tree = (commit, Tree(root, self._load, self._load_blob))
         return self._tree[1]
 
     def is_ancestor(self, old: str, new: str) -> bool:
@@ -207,8 +208,9 @@ class Repo:
                 return datetime.fromtimestamp(commit.commit_time + 1, UTC)
             return datetime.fromtimestamp(0, UTC)
 
-    def blob(self, oid: str) -> bytes:
-        return self._load(bytes.fromhex(oid))
+    def blob(self, oid: str) -> bytes | None:
+        """A blob's bytes, or None where it is damaged."""
+        return self._load_blob(bytes.fromhex(oid))
 
     def _commit(self, oid: str) -> pygit2.Commit:
         try:
@@ -231,6 +233,14 @@ class Repo:
                 puts.append((delta.new_file.path, str(delta.new_file.id)))
         trailers, answer = parse_commit_message(_message(commit))
         return Landed(str(commit.id), tuple(puts), tuple(drops), trailers, answer)
+
+    def _load_blob(self, oid: bytes) -> bytes | None:
+        """A blob, or None where it is damaged: one message that is lost must not stop the others. Noted in `damaged`."""
+        try:
+            return self._load(oid)
+        except Damaged as error:
+            self.damaged[oid.hex()] = str(error)
+            return None
 
     def _load(self, oid: bytes) -> bytes:
         try:

@@ -70,9 +70,11 @@ class Node:
 class Tree:
     """One state of the mailbox, and the changes to it that are not written yet. Satisfies `rules.mailbox.Tree`."""
 
-    def __init__(self, root: bytes, load: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, root: bytes, load: Callable[[bytes], bytes], load_blob: Callable[[bytes], bytes | None] | None = None
+    ) -> None:
         """`load(oid)` gives an object's content; `root` is the id of the top tree, or b"" for an empty mailbox."""
-        self._load = load
+        self._load, self._load_blob = load, load_blob or load
         self._blobs: dict[bytes, bytes] = {}
         self._count = 0
         self._root = self._node(root) if root else Node([], [])
@@ -108,12 +110,12 @@ class Tree:
         if node is None or index < 0:
             return None
         oid = node.raw[index][-20:]
-        return self._blobs[oid] if oid in self._blobs else self._load(oid)
+        return self._blobs[oid] if oid in self._blobs else self._load_blob(oid)
 
-    def blob(self, oid: str) -> bytes:
+    def blob(self, oid: str) -> bytes | None:
         """The bytes of a blob that was put since the last `forget_blobs`, or that the store has."""
         raw = bytes.fromhex(oid)
-        return self._blobs[raw] if raw in self._blobs else self._load(raw)
+        return self._blobs[raw] if raw in self._blobs else self._load_blob(raw)
 
     def forget_blobs(self) -> None:
         self._blobs.clear()

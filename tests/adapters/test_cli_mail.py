@@ -164,7 +164,7 @@ def test_blind_copies_are_seen_by_nobody_else(crew: Terminal) -> None:
 def attached(home: Path, name: str) -> str:
     """The text of an attachment as the record has it."""
     sha256 = name.partition("/")[0]
-    return git(home / "mailbox.git", "show", f"main:shop/attachments/{sha256[:2]}/{sha256}")
+    return git(home / "mailbox.git", "show", f"main:shop/attachments/{sha256[:2]}/{name}")
 
 
 def test_attachments_are_kept_in_the_record(crew: Terminal, home: Path) -> None:

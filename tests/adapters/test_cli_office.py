@@ -69,8 +69,8 @@ def test_init_may_be_repeated(terminal: Terminal, home: Path) -> None:
 
 def test_init_writes_the_page_that_teaches_the_protocol(terminal: Terminal) -> None:
     page = (terminal.here / ".gitmaild" / "README.md").read_text()
-    assert page.startswith("# Mail in this directory (project shop)\n")
-    assert len(page.splitlines()) <= 62
+    assert page.startswith("# Mail for agents and people (project shop)\n")
+    assert len(page.splitlines()) <= 60
 
 
 def test_a_subdirectory_is_its_worktree(bare_terminal: Terminal) -> None:

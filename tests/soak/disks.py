@@ -7,7 +7,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -100,9 +100,9 @@ def no_loop(*, journal: bool = True) -> str:
         return _refusal(cut)
 
 
-def _refusal(attempt: "object") -> str:
+def _refusal(attempt: Callable[[], contextlib.AbstractContextManager[object]]) -> str:
     try:
-        with attempt():  # type: ignore[operator]
+        with attempt():
             return ""
     except FileNotFoundError as error:
         return f"{error.filename} is not installed"

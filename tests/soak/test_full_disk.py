@@ -13,14 +13,17 @@ import pytest
 from tests.soak.disks import no_tmpfs, remount, tmpfs
 from tests.soak.yard import Drop, Yard, say, stop, wait_until
 
-pytestmark = [
-    pytest.mark.soak,
-    pytest.mark.skipif(bool(no_tmpfs()), reason=f"no file system can be mounted here: {no_tmpfs()}"),
-]
+pytestmark = pytest.mark.soak
 
 AGENTS = {"shop": ["GreenCastle", "RedCat"]}
 BEFORE, DURING, AFTER = (Drop("shop", "GreenCastle", f"{when}.md") for when in ("before", "during", "after"))
 TEXT = "---\nto: RedCat\nsubject: news\n---\n" + "news\n" * 2000
+
+
+@pytest.fixture(autouse=True)
+def mounts() -> None:
+    if reason := no_tmpfs():
+        pytest.skip(f"no file system can be mounted here: {reason}")
 
 
 @contextlib.contextmanager

@@ -131,6 +131,8 @@ def reboot(yard: Yard) -> int:
 
 
 def cut_often(tmp_path: Path, cuts: int, *, journal: bool) -> None:
+    if reason := no_loop(journal=journal):
+        pytest.skip(f"no power cuts here: {reason}")
     name = "journal" if journal else "nojournal"
     template = Yard(tmp_path / "template")
     template.prepare({"shop": AGENTS}, open_seconds=1.5, scan_seconds=1)
@@ -151,11 +153,9 @@ def cut_often(tmp_path: Path, cuts: int, *, journal: bool) -> None:
     assert failures == [], "\n".join(failures[:20])
 
 
-@pytest.mark.skipif(bool(no_loop()), reason=f"no power cuts here: {no_loop()}")
 def test_what_was_answered_before_a_power_cut_is_there_after_it(tmp_path: Path) -> None:
     cut_often(tmp_path, CUTS, journal=True)
 
 
-@pytest.mark.skipif(bool(no_loop(journal=False)), reason=f"no power cuts here: {no_loop(journal=False)}")
 def test_what_was_answered_is_there_after_a_cut_without_a_journal(tmp_path: Path) -> None:
     cut_often(tmp_path, CUTS_WITHOUT_JOURNAL, journal=False)

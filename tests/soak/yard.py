@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -127,7 +127,7 @@ class Yard:
 
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH", "")]))
-        return {**os.environ, "GITMAILD_HOME": str(self.home.path), "PYTHONPATH": path, "HOME": str(self.top)}
+        return {**_clean(), "GITMAILD_HOME": str(self.home.path), "PYTHONPATH": path, "HOME": str(self.top)}
 
     def command(self, *arguments: str) -> list[str]:
         return [*self.python, *arguments]
@@ -177,7 +177,7 @@ class Yard:
 
     def git(self, *arguments: str, data: bytes | None = None) -> bytes:
         command = ["git", f"--git-dir={self.home.mailbox}", *arguments]
-        done = subprocess.run(command, input=data, capture_output=True, check=False)
+        done = subprocess.run(command, input=data, capture_output=True, env=_clean(), check=False)
         assert done.returncode == 0, f"git {arguments[0]}: {done.stderr.decode(errors='replace')}"
         return done.stdout
 
@@ -245,7 +245,7 @@ class Yard:
     def fsck(self, *, after_cut: bool = False) -> list[str]:
         """Damage; and, once a daemon has put things right, what it left behind."""
         command = ["git", f"--git-dir={self.home.mailbox}", "fsck", "--strict", "--full", "--no-dangling", "--no-progress"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=_clean(), check=False)
         lines = (done.stdout + done.stderr).splitlines()
         lines += [f"exit status {done.returncode}"] if done.returncode else []
         objects = [*self.home.mailbox.glob("objects/[0-9a-f][0-9a-f]/*"), *self.home.mailbox.glob("objects/pack/pack-*[!p]")]
@@ -356,6 +356,13 @@ class Yard:
         return found
 
 
+def _clean() -> dict[str, str]:
+    """The environment without anything of the user's that git or gitmaild would heed."""
+    ours = ("GIT_", "GITMAILD_", "AGENT_", "STORAGE_", "NOTIFY_", "WATCHDOG_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+
+
 def _drop_of(trailers: dict[str, str]) -> Drop | None:
     project, agent = trailers.get("Project", ""), trailers.get("From", "")
     if "Drop" in trailers:
@@ -370,7 +377,7 @@ def _difference(kept_up: tuple[bytes, int] | None, anew: tuple[bytes, int] | Non
         return "only in the rebuild" if kept_up is None else "only in the one kept up"
     if kept_up[0] == anew[0]:
         return f"mtime {kept_up[1]} != {anew[1]}"
-    same = len(os.path.commonprefix([kept_up[0], anew[0]]))
+    same = len(os.path.commonprefix([kept_up[0], anew[0]]))  # noqa: RUF071 - of bytes
     return f"from byte {same} on: {kept_up[0][same:][:80]!r} != {anew[0][same:][:80]!r}"
 
 
@@ -381,9 +388,9 @@ def stop(child: subprocess.Popen[bytes]) -> None:
     child.wait(30)
 
 
-def wait_until(condition: "object", *, seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
     """Wait for something that another process does."""
     until = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < until, f"not within {seconds} s: {what}"
         time.sleep(0.02)
