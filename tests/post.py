@@ -278,8 +278,9 @@ class Post:
         self.wipe()
         self.turn()
         made = self.snapshot()
-        assert sorted(made) == sorted(kept_up)
-        assert [path for path in made if made[path] != kept_up[path]] == []
+        differ = [f"{path} differs" for path in made.keys() & kept_up.keys() if made[path] != kept_up[path]]
+        differ += [f"{path} is missing" for path in made.keys() - kept_up.keys()]
+        assert differ + [f"{path} is too much" for path in kept_up.keys() - made.keys()] == []
 
     def wipe(self) -> None:
         """Remove everything that is derived."""

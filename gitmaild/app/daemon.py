@@ -25,6 +25,8 @@ log = logging.getLogger("gitmaild.daemon")
 
 # Pages (threads, agents.md) may lag this far behind the mail when passes follow each other without a pause.
 _PAGE_LAG = 0.25
+# Under load, writing pages that took t seconds is not repeated for this many t: mail comes first.
+_PAGE_REST = 10
 _LONGEST_WAIT = 300.0
 
 
@@ -63,6 +65,7 @@ class Daemon:
         self._outboxes: Outboxes = intake.outboxes
         self._stopping = False
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
+        self._page_lag = _PAGE_LAG
         self._failures = 0
         self._failed_with: set[str] = set()
         self._begun = self._to_rebuild = False
@@ -199,12 +202,14 @@ class Daemon:
             self._notify("WATCHDOG=1", f"STATUS=accepted {self.intake.accepted}, claimed {len(self.intake.claims)}")
 
     def _flush(self) -> None:
+        began = self._monotonic()
         self.mirrors.flush()
         self._flush_by = 0.0
+        self._page_lag = max(_PAGE_LAG, _PAGE_REST * (self._monotonic() - began))
 
     def _flush_if_due(self) -> None:
         if not self._flush_by:
-            self._flush_by = self._monotonic() + _PAGE_LAG
+            self._flush_by = self._monotonic() + self._page_lag
         elif self._monotonic() >= self._flush_by:
             self._flush()
 

@@ -32,9 +32,14 @@ class Mirror:
         self.root, self._settings = root, settings
         self.project = root.project
         self.desks = set(root.desks())
+        self.forget_empty()
         self._sent: dict[str, OrderedDict[str, str]] = {}
         self._filed: dict[tuple[str, str], set[str]] = {}
         self._pages: OrderedDict[str, None] = OrderedDict()
+
+    def forget_empty(self) -> None:
+        """Leave out desks that nobody has filled: made, or removed and made again, since the root was last looked at."""
+        self.desks -= {agent for agent in self.desks if not self.root.exists(f"agents/{agent}/sent")}
 
     def sweep(self) -> None:
         """Remove the drafts that a killed daemon left where it writes; an agent's own drafts lie in its outbox."""

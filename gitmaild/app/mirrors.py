@@ -188,17 +188,18 @@ class Mirrors:
         for place in places:
             if isinstance(place, ProfilePath):
                 mirror.agent(place.agent)
-        touched = dict.fromkeys((p.agent, p.name) for p in places if isinstance(p, Copy) and p.agent in mirror.desks)
+        touched = dict.fromkeys((p.agent, p.name) for p in places if isinstance(p, Copy))
         answers = [c for c in commits if is_answered(c.trailers) and c.trailers.get("Project") == mirror.project]
         puts = [(layout.recognise(path), oid) for commit in commits for path, oid in commit.puts]
         for place, oid in puts:
             if isinstance(place, AttachmentPath) and place.project == mirror.project:
                 mirror.attachment(place, self._repo.blob(oid))
         for agent, name in touched:
-            mirror.ensure(agent, name, mailbox)
+            if agent in mirror.desks:
+                mirror.ensure(agent, name, mailbox)
         for commit in answers:
             self._answer_again(mirror, commit.trailers, commit.answer, mailbox)
-        for agent, name in touched:
+        for agent, name in touched:  # wherever its reader sits, the sender sees what became of it
             held = mailbox.held(agent, name)
             if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path))):
                 mirror.refresh(message, _sent_page(message, mailbox))

@@ -67,8 +67,7 @@ class Roots:
                 mirror = self._mirrors.attached[key]
                 desks = set(root.desks())
                 self._alarms.set(f"forged desk {key}", _forged(root), self._intake.now)
-                # A desk that was removed and made again since the last look is new as well.
-                mirror.desks -= {agent for agent in mirror.desks if not root.exists(f"agents/{agent}/sent")}
+                mirror.forget_empty()
                 if desks != mirror.desks:
                     changed = True
                     self._mirrors.welcome(mirror, desks, self._intake.seen)

@@ -15,8 +15,8 @@ from gitmaild.model.settings import Settings
 from gitmaild.rules import pages, render
 from gitmaild.rules.mailbox import Mailbox
 
-# Sections of this many threads are kept for the next message; older ones are read back from the mailbox.
-_WARM = 64
+# Sections of the threads that were written to last are kept, up to about this many characters; others are read back.
+_WARM = 12 * 1024 * 1024
 
 Rows = list[tuple[str, str, str]]
 
@@ -28,6 +28,8 @@ class Threads:
         self._repo, self._index, self._settings = repo, index, settings
         self._warm: OrderedDict[tuple[str, str], list[tuple[str, str]]] = OrderedDict()
         self._names: dict[tuple[str, str], str] = {}
+        self._weights: dict[tuple[str, str], int] = {}
+        self._weight = 0
         self._new: dict[tuple[str, str], Rows] = {}
         self.changed: dict[tuple[str, str], None] = {}  # (project, page) whose page is not written yet
 
@@ -65,9 +67,18 @@ class Threads:
             return None
         self._warm[project, page], self._names[project, page] = sections, thread_id
         self._warm.move_to_end((project, page))
-        while len(self._warm) > _WARM:
-            self._names.pop(self._warm.popitem(last=False)[0], None)
+        self._weigh(project, page)
         return pages.thread(thread_id, [text for _, text in sections], len(rows), self._settings), rows[-1][0]
+
+    def _weigh(self, project: str, page: str) -> None:
+        """Forget the sections of the threads that were still longest, once all together weigh too much."""
+        weight = sum(len(text) for _, text in self._warm[project, page])
+        self._weight += weight - self._weights.get((project, page), 0)
+        self._weights[project, page] = weight
+        while self._weight > _WARM and len(self._warm) > 1:
+            oldest, _ = self._warm.popitem(last=False)
+            self._names.pop(oldest, None)
+            self._weight -= self._weights.pop(oldest, 0)
 
     def messages(self, project: str, thread_id: str) -> list[Message]:
         """Every message of a thread, oldest first."""
@@ -110,6 +121,8 @@ class Threads:
         self._index.clear()
         self._warm.clear()
         self._names.clear()
+        self._weights.clear()
+        self._weight = 0
         self._new.clear()
         self.changed.clear()
 

@@ -121,7 +121,8 @@ class Yard:
         """Age what lies in the outboxes, so that one pass takes it without a hint."""
         for path in self.top.glob("*/.gitmaild/agents/*/outbox/*"):
             if path.is_file():
-                os.utime(path, (time.time() - 60, time.time() - 60))
+                before = path.stat().st_mtime - 60
+                os.utime(path, (before, before))
 
     # --- processes
 
@@ -351,7 +352,7 @@ class Yard:
             for path in root.rglob("*"):
                 relative = path.relative_to(root)
                 if path.is_file() and relative.name != ".checkpoint" and not {"outbox", "rejected"} & {*relative.parts}:
-                    dated = len(relative.parts) > 1
+                    dated = relative.parts[0] in ("agents", "threads")
                     found[f"{project}/{relative}"] = (path.read_bytes(), path.stat().st_mtime_ns if dated else 0)
         return found
 
