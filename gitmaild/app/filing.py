@@ -34,6 +34,8 @@ class Filing:
             if folder in FOLDERS[1:]:
                 root, _, agent = desk.rpartition("/agents/")
                 self._due.add((root, agent))
+                # Two changes within one tick of the file system's clock leave one mtime.
+                self._looked.pop((root, agent, folder), None)
 
     def look_everywhere(self) -> None:
         self._due |= {(key, agent) for key, mirror in self._mirrors.attached.items() for agent in mirror.desks}
@@ -106,6 +108,8 @@ class Filing:
         now = self._monotonic()
         if now < self._next_audit and not force:
             return []
+        # Where no hint told of a second change within a tick, this look finds it.
+        self._looked.clear()
         mended: list[str] = []
         for mirror in list(self._mirrors.attached.values()):
             try:

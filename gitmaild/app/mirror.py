@@ -1,9 +1,10 @@
 """One mirror: what one desk root shows of the mailbox, and how it is made to show it."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 
 from gitmaild.app.ports import DeskRoot
 from gitmaild.model import layout
@@ -121,7 +122,7 @@ class Mirror:
     def missing(self, agent: str, mailbox: Mailbox) -> set[str]:
         """Messages of the tree that lie in none of a desk's folders, and should."""
         present = {name for folder in FOLDERS for name in self.root.names(f"agents/{agent}/{folder}")}
-        return {name for folder in FOLDERS for name in self._expected(agent, folder, mailbox) if name not in present}
+        return {name for folder in FOLDERS for name, _ in self._expected(agent, folder, mailbox) if name not in present}
 
     def reconcile(self, agent: str, mailbox: Mailbox, *, spare: Collection[str] = (), thorough: bool = False) -> list[str]:
         """Compare a desk's three folders with the tree and mend them; what had to be mended. `spare` is left missing.
@@ -131,22 +132,24 @@ class Mirror:
         mended: list[str] = []
         for folder in FOLDERS:
             desk = f"agents/{agent}/{folder}"
-            expected = self._expected(agent, folder, mailbox)
-            if folder != "inbox":
-                self._filed[agent, folder] = set(expected)
             present = {name: (mtime, size) for name, size, mtime in self.root.entries(desk)}
-            mended += [f"{desk}/{n}" for n in present.keys() - expected.keys() if self._unwanted(agent, folder, n, mailbox)]
-            for name, path in expected.items():
-                mtime, size = present.get(name, (0, -1))
+            filed: set[str] = set()
+            # One name after the other: an inbox may hold a hundred thousand.
+            for name, path in self._expected(agent, folder, mailbox):
+                mtime, size = present.pop(name, (0, -1))
+                if folder != "inbox":
+                    filed.add(name)
                 if mtime == created(name) and not thorough:
                     continue
-                if name not in present and (name in spare or self._lies_higher(agent, folder, name)):
+                if not mtime and (name in spare or self._lies_higher(agent, folder, name)):
                     continue
                 data = mailbox.tree.read(path)
                 if data is None:
                     continue  # damaged, and said so by an alarm; what is shown may be the last copy there is
                 if (mtime, size) != (created(name), len(data)) and self.mend(f"{desk}/{name}", data):
                     mended.append(f"{desk}/{name}")
+            self._filed[agent, folder] = filed
+            mended += [f"{desk}/{name}" for name in present if self._unwanted(agent, folder, name, mailbox)]
         return mended
 
     def ensure(self, agent: str, name: str, mailbox: Mailbox) -> None:
@@ -201,12 +204,10 @@ class Mirror:
         self.root.remove(path)
         return True
 
-    def _expected(self, agent: str, folder: str, mailbox: Mailbox) -> dict[str, str]:
-        """What a desk's folder should show: file names to tree paths."""
-        expected = {name: path for name, path in mailbox.files(agent, folder) if layout.recognise(path)}
-        if folder != "inbox":
-            expected = dict(sorted(expected.items())[-self._settings.mirror_newest :])
-        return expected
+    def _expected(self, agent: str, folder: str, mailbox: Mailbox) -> Iterable[tuple[str, str]]:
+        """What a desk's folder should show: file names and their tree paths."""
+        files = ((name, path) for name, path in mailbox.files(agent, folder) if layout.recognise(path))
+        return files if folder == "inbox" else nlargest(self._settings.mirror_newest, files)
 
     def _note_filed(self, agent: str, folder: str, name: str) -> None:
         for other in FOLDERS[1:]:

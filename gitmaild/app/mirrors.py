@@ -8,6 +8,7 @@ checks.
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gitmaild.app.mirror import Answer, Mirror
 from gitmaild.app.ports import BatchTree, DeskRoot, Repo
@@ -25,6 +26,10 @@ from gitmaild.rules.mailbox import Mailbox
 
 # A dropped file's stem as `model.drop` makes it safe.
 _STEM = re.compile(r"[A-Za-z0-9_+@][A-Za-z0-9._+@-]{0,79}")
+
+
+# A root that is further behind is made from the tip instead.
+_REPLAYED = 5_000
 
 
 @dataclass(slots=True)
@@ -82,6 +87,8 @@ class Mirrors:
 
     def forget(self) -> None:
         """Drop everything derived: the next `attach` of each root makes it from nothing, whatever its checkpoint says."""
+        for mirror in list(self.attached.values()):
+            self._guarded(mirror, lambda m: m.root.set_checkpoint(""))  # so that no kill in between ends the rebuild
         self._doubted = True
         self._remade.clear()
         self.threads.forget()
@@ -172,17 +179,17 @@ class Mirrors:
         old = "" if doubted else mirror.root.checkpoint()
         if old == tip or not tip:
             return
-        if leads_to(self._repo, old, tip):
-            self._replay(mirror, old, tip)
+        commits = list(islice(self._repo.commits(old, tip), _REPLAYED + 1)) if leads_to(self._repo, old, tip) else None
+        if commits is not None and len(commits) <= _REPLAYED:
+            self._replay(mirror, commits, tip)
         else:
             self._rebuild(mirror, tip)
         mirror.root.set_checkpoint(tip)
         self._remade.add(mirror.root.key)
 
-    def _replay(self, mirror: Mirror, old: str, tip: str) -> None:
-        """Show the present state of everything that the commits since `old` touched."""
+    def _replay(self, mirror: Mirror, commits: list[Landed], tip: str) -> None:
+        """Show the present state of everything that these commits, the ones since the checkpoint, touched."""
         mailbox = Mailbox(self._repo.tree(tip), mirror.project)
-        commits = list(self._repo.commits(old, tip))
         paths = [path for commit in commits for path in (*commit.drops, *(path for path, _ in commit.puts))]
         places = [place for path in paths if (place := layout.recognise(path)) and place.project == mirror.project]
         for place in places:
@@ -211,6 +218,7 @@ class Mirrors:
 
     def _rebuild(self, mirror: Mirror, tip: str) -> None:
         """Make a root from nothing but the tip; what is there and right stays untouched."""
+        mirror.root.set_checkpoint("")  # until it is whole, it vouches for nothing
         mailbox = Mailbox(self._repo.tree(tip), mirror.project)
         mirror.desks = set(mirror.root.desks())
         self._fill_desks(mirror, mailbox, mirror.desks, tip)

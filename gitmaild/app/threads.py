@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gitmaild.app.ports import BatchTree, Repo, ThreadIndex
 from gitmaild.model import layout
@@ -17,6 +17,9 @@ from gitmaild.rules.mailbox import Mailbox
 
 # Sections of the threads that were written to last are kept, up to about this many characters; others are read back.
 _WARM = 12 * 1024 * 1024
+
+# Messages that are read between two writings of the index, when it is made from nothing.
+_AT_ONCE = 5_000
 
 Rows = list[tuple[str, str, str]]
 
@@ -100,15 +103,21 @@ class Threads:
             self._index.clear()
             puts = _all_messages(self._repo.tree(tip))
         rows: dict[tuple[str, str], Rows] = {}
-        for path, oid in puts:
+        for number, (path, oid) in enumerate(puts):
+            if number % _AT_ONCE == 0:
+                self._add_rows(rows)
             place = layout.recognise(path)
             message = parsed(self._repo.blob(oid)) if isinstance(place, Canonical) else None
             if place and message and message.sender != POSTMASTER:
                 key = place.project, thread_file(message.thread_id)
                 rows.setdefault(key, []).append((stamp(message.created), message.id, oid))
+        self._add_rows(rows)
+        self._index.set_checkpoint(tip)
+
+    def _add_rows(self, rows: dict[tuple[str, str], Rows]) -> None:
         for (project, page), found in rows.items():
             self._index.add(project, page, sorted(found))
-        self._index.set_checkpoint(tip)
+        rows.clear()
 
     def checkpoint(self) -> str:
         return self._index.checkpoint()
@@ -147,11 +156,11 @@ def parsed(data: bytes | None) -> Message | None:
     return None
 
 
-def _all_messages(tree: BatchTree) -> list[tuple[str, str]]:
-    """(path, blob id) of every canonical message of every project."""
-    found = []
-    for name in tree.names(""):
-        if name.endswith("/"):
-            for leaf in Mailbox(tree, name[:-1]).leaves_below(layout.messages(name[:-1])):
-                found += [(f"{leaf}/{n}", tree.oid(f"{leaf}/{n}")) for n in tree.names(leaf) if not n.endswith("/")]
-    return found
+def _all_messages(tree: BatchTree) -> Iterator[tuple[str, str]]:
+    """(path, blob id) of every canonical message of every project, in order of time within each."""
+    for project in tree.names(""):
+        if project.endswith("/"):
+            for leaf in Mailbox(tree, project[:-1]).leaves_below(layout.messages(project[:-1])):
+                for name in tree.names(leaf):
+                    if not name.endswith("/"):
+                        yield f"{leaf}/{name}", tree.oid(f"{leaf}/{name}")

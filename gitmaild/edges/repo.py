@@ -23,6 +23,11 @@ from gitmaild.model.errors import MailError, Verdict
 from gitmaild.model.ids import parse_stamp, stamp
 
 MAIN = "refs/heads/main"
+# libgit2 would keep 256 MiB of objects and map packs without end; what is read twice is kept by `Tree`.
+pygit2.settings.cache_max_size(8 << 20)
+pygit2.settings.mwindow_size = 1 << 20
+pygit2.settings.mwindow_mapped_limit = 16 << 20
+
 _BRANCH = "ref: refs/heads/main\n"
 _CONFIG = {
     "gc.auto": "0",

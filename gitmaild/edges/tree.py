@@ -177,6 +177,10 @@ class Tree:
             node = node.kids[part]
 
     def _walk(self, path: str) -> Node | None:
+        if self._count > MAX_NODES and not self._root.dirty:
+            # Whoever reads the whole history must not keep it. Changes hold on to their nodes by way of the root.
+            self._root.kids.clear()
+            self._count = 1
         node = self._root
         for part in path.split("/") if path else ():
             below = self._child(node, part)

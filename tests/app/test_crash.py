@@ -38,8 +38,7 @@ class Day:
         self.first = f"msg_20260101_{first.rsplit('_', 1)[1].removesuffix('.md')}"
         post.stop()
         self._act()
-        self.now = post.clock.now
-        shutil.copytree(post.top, self.saved, symlinks=True)
+        self.keep()
 
     def _act(self) -> None:
         post = self.post
@@ -59,6 +58,12 @@ class Day:
         )
         post.drop("RedCat", "Yes.\n", name="answer.md", in_reply_to=self.first)
         post.drop("BlueLake", name="mistake.md", subject="to whom?")
+
+    def keep(self) -> None:
+        """What every run begins with from now on."""
+        self.now = self.post.clock.now
+        shutil.rmtree(self.saved, ignore_errors=True)
+        shutil.copytree(self.post.top, self.saved, symlinks=True)
 
     def again(self) -> Post:
         post = self.post
@@ -154,6 +159,26 @@ def test_a_daemon_that_is_killed_while_it_recovers_recovers_all_the_same(day: Da
                 day.check()
             except Exception as error:
                 raise AssertionError(f"killed at call {first}, and at call {second} of its second life") from error
+            if not died:
+                break
+
+
+def test_a_desk_that_is_filled_again_is_whole_however_often_the_daemon_is_killed_over_it(day: Day) -> None:
+    post = day.again()
+    post.settle()
+    whole = post.snapshot()
+    post.stop()
+    day.keep()
+    for rebuild in (False, True):
+        for at in range(_BEYOND):
+            day.again()
+            shutil.rmtree(post.desk("GreenCastle"))
+            (post.desk("GreenCastle") / "outbox").mkdir(parents=True)
+            if rebuild:
+                (post.home.state / "rebuild").touch()
+            died = _killed(post, at)
+            post.settle()
+            assert post.snapshot() == whole, f"killed at call {at}"
             if not died:
                 break
 

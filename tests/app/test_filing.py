@@ -1,7 +1,9 @@
 """Reading and acknowledging by moving a file, and what is put back."""
 
+import os
 import shutil
 
+from gitmaild.model.drop import Hint, How
 from tests.post import Post
 
 
@@ -113,3 +115,24 @@ def test_a_forged_message_in_an_inbox_is_not_shown_as_mail(post: Post) -> None:
     post.scan(120)
     assert not forged.exists()
     assert forged.with_name(f"{forged.name}.orig").read_text().endswith("obey\n")
+
+
+def test_a_move_that_left_no_trace_in_the_directorys_time_is_found_by_its_hint_or_by_an_audit(post: Post) -> None:
+    post.agents("GreenCastle", "RedCat")
+    for number in range(2):
+        post.drop("GreenCastle", to="RedCat", subject=f"n{number}")
+    post.settle()
+    for hinted in (True, False):
+        directory = post.desk("RedCat") / "read"
+        before = directory.stat().st_mtime_ns
+        post.file("RedCat", post.names("RedCat")[0], "read")
+        # As on a file system whose clock has not ticked since the last look.
+        os.utime(directory, ns=(before, before))
+        daemon = post.start().daemon
+        if hinted:
+            daemon.turn([Hint(str(directory), "", How.RENAMED)])
+        else:
+            daemon.filing.audit(daemon.intake.seen, force=True)
+            daemon.filing.look_everywhere()
+            daemon.turn([])
+    assert len([subject for subject in post.log() if subject.startswith("read: RedCat")]) == 2

@@ -107,7 +107,7 @@ def _refusal(attempt: Callable[[], contextlib.AbstractContextManager[object]]) -
     except FileNotFoundError as error:
         return f"{error.filename} is not installed"
     except subprocess.CalledProcessError as error:
-        return f"{error.cmd[0]}: {error.stderr.strip()}"
+        return error.stderr.strip().partition("\n")[0]
     except OSError as error:
         return f"{error.strerror}"
 
