@@ -306,6 +306,7 @@ class Repo:
             raise
         with contextlib.suppress(OSError):  # one that stays is removed at the next start; the batch has landed
             keep.unlink()
+        tree.landed()
         self._tree = (new, tree)
 
     def secure(self) -> None:

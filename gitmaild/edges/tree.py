@@ -77,6 +77,7 @@ class Tree:
         self._load, self._load_blob = load, load_blob or load
         self._blobs: dict[bytes, bytes] = {}
         self._count = 0
+        self._unlanded = False  # changes, written to a pack or not, that only this process knows
         self._root = self._node(root) if root else Node([], [])
 
     @property
@@ -117,6 +118,10 @@ class Tree:
         raw = bytes.fromhex(oid)
         return self._blobs[raw] if raw in self._blobs else self._load_blob(raw)
 
+    def landed(self) -> None:
+        """What was written is in the store now: nodes may be forgotten, and read again."""
+        self._unlanded = False
+
     def forget_blobs(self) -> None:
         self._blobs.clear()
 
@@ -124,6 +129,7 @@ class Tree:
 
     def put(self, path: str, oid: bytes, data: bytes | None = None) -> None:
         """Make a path hold a blob. As with `git add`, what was a file becomes a directory where the path needs one."""
+        self._unlanded = True
         *above, name = path.split("/")
         node = self._root
         for part in above:
@@ -141,6 +147,7 @@ class Tree:
             self._blobs[oid] = data
 
     def drop(self, path: str) -> None:
+        self._unlanded = True
         *above, name = path.split("/")
         if node := self._walk("/".join(above)):
             node.drop(name)
@@ -177,8 +184,8 @@ class Tree:
             node = node.kids[part]
 
     def _walk(self, path: str) -> Node | None:
-        if self._count > MAX_NODES and not self._root.dirty:
-            # Whoever reads the whole history must not keep it. Changes hold on to their nodes by way of the root.
+        if self._count > MAX_NODES and not self._unlanded:
+            # Whoever reads the whole history must not keep it.
             self._root.kids.clear()
             self._count = 1
         node = self._root

@@ -213,3 +213,16 @@ def test_a_blob_may_be_named_by_an_id_that_the_store_has(tmp_path) -> None:  # t
     tree.put("a", pack.add(BLOB, b"once"), b"once")
     tree.put("b", bytes.fromhex(tree.oid("a")))
     assert tree.read("b") == b"once"
+
+
+def test_what_is_not_landed_is_never_forgotten_however_much_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitmaild.edges.tree.MAX_NODES", 4)
+
+    def nothing(oid: bytes) -> bytes:
+        raise AssertionError("asked the store for what only the batch has")
+
+    planned, pack = Tree(b"", nothing), Pack()
+    for number in range(20):
+        planned.put(f"{number:02d}/a", pack.add(BLOB, b"%d" % number))
+        planned.write(pack)
+    assert [planned.names(f"{number:02d}") for number in range(20)] == [["a"]] * 20
