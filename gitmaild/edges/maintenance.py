@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-_REPACK = ("repack", "-d", "--geometric=2", "--write-midx", "--quiet")
+_REPACK = ("repack", "-d", "--geometric=2", "--quiet")
 _PATIENCE = 10.0  # seconds that a child has to end when it is asked to
 _LAST_WORDS = 4096  # bytes of a failed child's errors that are worth an alarm
 _GRAPH = ("commit-graph", "write", "--reachable", "--changed-paths", "--split")

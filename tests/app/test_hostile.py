@@ -349,7 +349,9 @@ def _a_desk_elsewhere(desk: Path) -> None:
 
 def _claims_elsewhere(desk: Path) -> None:
     shutil.rmtree(desk / "outbox" / ".claimed")
-    (desk / "outbox" / ".claimed").symlink_to("/tmp")
+    elsewhere = desk.parents[3] / "elsewhere"
+    elsewhere.mkdir()
+    (desk / "outbox" / ".claimed").symlink_to(elsewhere)
 
 
 def _an_outbox_that_is_a_file(desk: Path) -> None:
@@ -383,7 +385,7 @@ def test_a_desk_component_that_must_not_be_followed_stops_its_root_alone(post: P
     assert [n for n in post.names("BlueLake", worktree=other) if "_BlueLake_n" in n] != []
     assert len([n for n in post.names("BlueLake", worktree=other) if "_BlueLake_n" in n]) == 3
     assert sorted(p for p in post.home.path.iterdir()) == before
-    assert [p for p in Path("/tmp").iterdir() if p.name.startswith("cmd_")] == []
+    assert list(post.top.glob("elsewhere/*")) == []
 
 
 def test_a_hint_from_a_forged_overseers_outbox_speaks_for_nobody(post: Post) -> None:

@@ -359,5 +359,5 @@ class Machine(RuleBasedStateMachine):
 
 def test_a_post_office_keeps_its_promises_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=1500 if SOAK else 25, stateful_step_count=60 if SOAK else 25)
+        Machine, settings=settings(max_examples=150 if SOAK else 25, stateful_step_count=40 if SOAK else 25)
     )
