@@ -389,8 +389,8 @@ class Intake:
             elif not root.done(claim, work.dropped):
                 root.reject(claim, render.why(_changed(), file=_shown(claim), at=stamp(self._clock.last)))
             if isinstance(work.command, Send) and work.refusal is None:
-                for name in work.command.attachments:
-                    root.attachment_done(claim.agent, name)
+                for file in work.command.files:
+                    root.attachment_done(claim.agent, file.name, file.data)
         self.claims.pop(claim.id, None)
         self.committed.pop(claim.id, None)
         self.tries.pop(claim.id, None)

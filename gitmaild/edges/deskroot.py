@@ -163,8 +163,11 @@ class DeskRoot:
         finally:
             os.close(fd)
 
-    def attachment_done(self, agent: str, name: str) -> None:
-        self._root.remove(f"agents/{agent}/outbox/files/{name}")
+    def attachment_done(self, agent: str, name: str, taken: bytes) -> None:
+        """Let an attachment go, unless its agent has put other bytes than `taken` there since."""
+        path = f"agents/{agent}/outbox/files/{name}"
+        if self._root.read(path, limit=len(taken)) == taken:
+            self._root.remove(path)
 
     def done(self, claim: Claim, dropped: Dropped | None) -> bool:
         """Let a claimed file go; False, and it stays, where its bytes changed after it was taken."""

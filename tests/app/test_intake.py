@@ -1,5 +1,10 @@
 """From the outbox to the inbox, told from the agents' side."""
 
+from typing import Any
+
+import pytest
+
+from gitmaild.app.intake import Intake
 from tests.post import Post
 
 
@@ -59,3 +64,23 @@ def test_an_attachment_reaches_every_root_under_its_name_and_a_rebuild_shows_it_
     (post.home.state / "rebuild").touch()
     post.scan()
     assert post.snapshot() == before
+
+
+def test_an_attachment_that_was_replaced_while_its_message_was_accepted_stays(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.agents("GreenCastle", "RedCat")
+    files = post.desk("GreenCastle") / "outbox" / "files"
+    files.mkdir()
+    (files / "report.txt").write_bytes(b"first\n")
+    show = Intake._show
+
+    def replaced(self: Intake, *arguments: Any) -> None:
+        show(self, *arguments)
+        (files / "report.txt").write_bytes(b"second\n")
+
+    monkeypatch.setattr(Intake, "_show", replaced)
+    post.drop("GreenCastle", to="RedCat", attachments="report.txt")
+    post.turn()
+    assert (files / "report.txt").read_bytes() == b"second\n"
+    assert [path.read_bytes() for path in post.worktree.glob(".gitmaild/files/*/report.txt")] == [b"first\n"]

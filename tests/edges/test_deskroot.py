@@ -502,9 +502,9 @@ def test_a_claim_that_became_a_directory_keeps_it(outbox: Path, root: DeskRoot) 
 def test_an_attachment_is_read_and_removed(outbox: Path, root: DeskRoot) -> None:
     (outbox / "files" / "plan.pdf").write_bytes(b"pdf")
     assert root.attachment("GreenCastle", "plan.pdf", 10) == b"pdf"
-    root.attachment_done("GreenCastle", "plan.pdf")
+    root.attachment_done("GreenCastle", "plan.pdf", b"pdf")
     assert os.listdir(outbox / "files") == []
-    root.attachment_done("GreenCastle", "plan.pdf")
+    root.attachment_done("GreenCastle", "plan.pdf", b"pdf")
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "nothing", "too long", "hard link"])
