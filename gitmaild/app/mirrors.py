@@ -17,7 +17,7 @@ from gitmaild.model import layout
 from gitmaild.model.changeset import Landed, parse_commit_message
 from gitmaild.model.errors import MailError
 from gitmaild.model.ids import COMMAND_ID, hex_of, message_id, parse_stamp, thread_file
-from gitmaild.model.layout import AttachmentPath, Canonical, Copy, ProfilePath
+from gitmaild.model.layout import AttachmentPath, Canonical, Copy, Place, ProfilePath
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
@@ -146,11 +146,10 @@ class Mirrors:
     def _digest(self, commit: Landed, tree: BatchTree, changes: dict[str, Change]) -> None:
         """What one commit means to desks, found once for all roots."""
         dropped = {(c.project, c.agent, c.name): c.folder for path in commit.drops if (c := _copy_at(path))}
+        at_hand = {message.id: message for message in commit.messages}
+        places = [(place, oid) for path, oid in commit.puts if (place := layout.recognise(path))]
         mail: list[Message] = []
-        for path, oid in commit.puts:
-            place = layout.recognise(path)
-            if place is None:
-                continue
+        for place, oid in places:
             change = changes.setdefault(place.project, Change())
             if isinstance(place, Copy):
                 came_from = dropped.pop((place.project, place.agent, place.name), "")
@@ -160,13 +159,13 @@ class Mirrors:
                 self._crowds.add(place.project)
             elif isinstance(place, AttachmentPath):
                 change.attachments.append((place, oid))
-            elif message := parsed(tree.blob(oid)):
+            elif message := at_hand.get(place.message_id) or parsed(tree.blob(oid)):
                 mail.append(message)
                 if message.sender != POSTMASTER:
                     self.threads.add(place.project, message, oid)
         for (project, agent, name), folder in dropped.items():
             changes.setdefault(project, Change()).removed.append(f"agents/{agent}/{folder}/{name}")
-        if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail)):
+        if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail, [place for place, _ in places])):
             change = changes.setdefault(commit.trailers.get("Project", ""), Change())
             change.answers.append(_answer_of(commit.trailers, data))
 
@@ -290,13 +289,13 @@ def _own(trailers: dict[str, str], message: Message | None) -> Message | None:
     return message if own else None
 
 
-def _fresh_answer(commit: Landed, mail: list[Message]) -> bytes:
+def _fresh_answer(commit: Landed, mail: list[Message], places: list[Place]) -> bytes:
     """The answer to a command that has just landed: all its copies lie in inboxes."""
     if commit.answer:
         return pages.answer(commit.answer)
     bounced = next((pages.bounced(note) for note in mail if note.sender == POSTMASTER), ())
     own = next((message for message in mail if _own(commit.trailers, message)), None)
-    copies = [copy for path, _ in commit.puts if (copy := _copy_at(path)) and f"_{POSTMASTER}_" not in copy.name]
+    copies = [copy for copy in places if isinstance(copy, Copy) and f"_{POSTMASTER}_" not in copy.name]
     return pages.sent(own, [(copy.agent, "inbox") for copy in copies], bounced) if own else b""
 
 

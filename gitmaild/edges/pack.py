@@ -21,8 +21,11 @@ _NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
 
 # Deltas of deltas: git reads chains of this length without noticing; longer ones cost every reader.
 _MAX_CHAIN = 32
-# Below this, the bookkeeping of a delta or of deflate costs more than it saves.
-_WORTH_IT = 512
+# Objects up to this size are stored, since starting deflate costs more than writing them; a repack deflates them later.
+# Measured: 7 KiB a message instead of 5.4, for 30 us less (docs/decisions/0001).
+_DEFLATED_FROM = 2048
+# Below this, the bookkeeping of a delta costs more than it saves.
+_DELTA_FROM = 1024
 
 
 class Place:
@@ -42,7 +45,7 @@ class Pack:
         self._parts: list[bytes] = []
         self._offset = 12
         self._index: list[tuple[bytes, int, int]] = []
-        self._known: dict[bytes, Place] = {}
+        self._known: dict[bytes, Place | None] = {}  # what the pack has, and where what can be leant on stands
 
     def __len__(self) -> int:
         return len(self._index)
@@ -53,36 +56,41 @@ class Pack:
 
     def add(self, kind: int, content: bytes) -> bytes:
         """Add an object; its id. An object that the pack already has is not added again."""
-        oid = sha1(b"%s %d\0" % (_NAMES[kind], len(content)) + content).digest()
+        oid = sha1(b"%s %d\0%b" % (_NAMES[kind], len(content), content)).digest()
         if oid not in self._known:
-            self._write(oid, _head(kind, len(content)), content)
+            self._append(oid, _head(kind, len(content)) + _deflated(content))
+            self._known[oid] = None
         return oid
 
-    def add_tree(self, content: bytes, before: Place | None, prefix: int, suffix: int) -> tuple[bytes, Place]:
-        """Add a tree, as a delta where `before`, its last version, stands in this pack: (id, its place).
+    def add_tree(self, raw: list[bytes], before: Place | None, head: int, tail: int) -> tuple[bytes, Place | None]:
+        """Add a tree of these entries: (id, its place, None for one that is too small to lean on).
 
-        `prefix` and `suffix` are lengths of the two versions' common head and tail; they may overlap.
+        A delta where `before`, its last version, stands in this pack: `head` entries at the front and `tail` at the end
+        are the same in both versions; they may overlap.
         """
-        oid = sha1(b"tree %d\0" % len(content) + content).digest()
+        content = b"".join(raw)
+        size = len(content)
+        oid = sha1(b"tree %d\0%b" % (size, content)).digest()
         if oid in self._known:
             return oid, self._known[oid]
-        offset, size = self._offset, len(content)
-        if before and before.pack is self.key and before.chain < _MAX_CHAIN and size > _WORTH_IT:
-            prefix = min(prefix, size, before.size)
-            suffix = min(suffix, size - prefix, before.size - prefix)
-            delta = _delta(content, before.size, prefix, suffix)
-            self._write(oid, _head(_OFS_DELTA, len(delta)) + _distance(offset - before.offset), delta, before.chain + 1)
+        if size <= _DELTA_FROM:
+            self._append(oid, _SMALL_TREE[size] + content + _sum(content))
+            self._known[oid] = None
+            return oid, None
+        chain, offset = 0, self._offset
+        if before and before.pack is self.key and before.chain < _MAX_CHAIN:
+            prefix = min(sum(map(len, raw[:head])), before.size)
+            suffix = min(sum(map(len, raw[len(raw) - tail :])) if tail else 0, size - prefix, before.size - prefix)
+            delta, chain = _delta(content, before.size, prefix, suffix), before.chain + 1
+            self._append(oid, _head(_OFS_DELTA, len(delta)) + _distance(offset - before.offset) + _deflated(delta))
         else:
-            self._write(oid, _head(TREE, size), content)
-        place = self._known[oid]
-        place.size = size
+            self._append(oid, _head(TREE, size) + _deflated(content))
+        place = self._known[oid] = Place(self.key, offset, size, chain)
         return oid, place
 
-    def _write(self, oid: bytes, head: bytes, content: bytes, chain: int = 0) -> None:
-        entry = head + (zlib.compress(content, 1) if len(content) > _WORTH_IT else _stored(content))
+    def _append(self, oid: bytes, entry: bytes) -> None:
         self._parts.append(entry)
         self._index.append((oid, zlib.crc32(entry), self._offset))
-        self._known[oid] = Place(self.key, self._offset, len(content), chain)
         self._offset += len(entry)
 
     def land(self, directory: Path) -> Path:
@@ -236,7 +244,18 @@ def _copy(offset: int, size: int) -> bytes:
     return bytes(out)
 
 
-def _stored(content: bytes) -> bytes:
-    """A zlib stream that holds `content` as it is: a tenth of the cost of starting deflate for a few bytes (RFC 1950/1)."""
-    size = len(content)
-    return b"\x78\x01\x01" + struct.pack("<HH", size, size ^ 0xFFFF) + content + struct.pack(">I", zlib.adler32(content))
+def _deflated(content: bytes) -> bytes:
+    return zlib.compress(content, 1) if len(content) > _DEFLATED_FROM else _stored(len(content)) + content + _sum(content)
+
+
+def _stored(size: int) -> bytes:
+    """The head of a zlib stream that holds `size` bytes as they are, at a tenth of the cost of deflate (RFC 1950/1)."""
+    return b"\x78\x01\x01" + struct.pack("<HH", size, size ^ 0xFFFF)
+
+
+def _sum(content: bytes) -> bytes:
+    return zlib.adler32(content).to_bytes(4)
+
+
+# What precedes the bytes of a small tree: most objects of a mailbox are directories of one entry.
+_SMALL_TREE = [_head(TREE, size) + _stored(size) for size in range(_DELTA_FROM + 1)]

@@ -84,7 +84,7 @@ class Batch:
         tree = self.tree.write(self._pack)
         self._head = self._pack.add(COMMIT, _commit(tree, self._head, change))
         trailers = dict((*change.trailers, ("Accepted", stamp(change.at))))
-        landed = Landed(self._head.hex(), tuple(puts), change.drops, trailers, change.answer.rstrip("\n"))
+        landed = Landed(self._head.hex(), tuple(puts), change.drops, trailers, change.answer.rstrip("\n"), change.messages)
         self.landed.append(landed)
         return landed
 

@@ -18,11 +18,12 @@ MAX_NODES = 2_000
 class Node:
     """One directory. `names` are in git's order (a directory's name sorts as if it ended in a slash), `raw` beside them."""
 
-    __slots__ = ("after", "before", "dirty", "kids", "names", "oid", "place", "raw")
+    __slots__ = ("after", "before", "changed", "dirty", "kids", "names", "oid", "place", "raw")
 
     def __init__(self, names: list[str], raw: list[bytes], oid: bytes = b"") -> None:
         self.names, self.raw, self.oid = names, raw, oid
         self.kids: dict[str, Node] = {}
+        self.changed: dict[str, None] = {}  # the kids below which something changed, in order
         self.place: Place | None = None
         self.dirty = False
         self.before = self.after = 0
@@ -66,6 +67,22 @@ class Node:
             del self.names[index], self.raw[index]
             self.touch(index, len(self.names) - index)
 
+    def link(self, name: str, oid: bytes) -> None:
+        """Make the directory `name` lead to `oid`; a file of that name makes room."""
+        names, key = self.names, f"{name}/"
+        index = bisect_left(names, key)
+        if index < len(names) and names[index] == key:
+            self.raw[index] = self.raw[index][:-20] + oid
+            self.touch(index, len(names) - 1 - index)
+        else:
+            self.drop(name)
+            self.put(key, _TREE + name.encode("latin-1") + b"\0" + oid)
+
+    def mark(self, name: str) -> None:
+        """Note that something changed below the directory `name`; what it leads to is known once that is hashed."""
+        self.changed[name] = None
+        self.touch(len(self.names), len(self.names))
+
 
 class Tree:
     """One state of the mailbox, and the changes to it that are not written yet. Satisfies `rules.mailbox.Tree`."""
@@ -79,6 +96,8 @@ class Tree:
         self._count = 0
         self._unlanded = False  # changes, written to a pack or not, that only this process knows
         self._root = self._node(root) if root else Node([], [])
+        # Directories that were walked to, each with those above it, from the top: a path is asked for many times a command.
+        self._walked: dict[str, tuple[Node, ...]] = {"": (self._root,)}
 
     @property
     def is_large(self) -> bool:
@@ -130,28 +149,25 @@ class Tree:
     def put(self, path: str, oid: bytes, data: bytes | None = None) -> None:
         """Make a path hold a blob. As with `git add`, what was a file becomes a directory where the path needs one."""
         self._unlanded = True
-        *above, name = path.split("/")
-        node = self._root
-        for part in above:
-            below = self._child(node, part)
-            if below is None:
-                below = Node([], [])
-                self._count += 1
-                node.kids[part] = below
-            node = below
+        parent, _, name = path.rpartition("/")
+        chain = self._chain(parent) or self._make(parent)
+        node = chain[-1]
         node.drop(f"{name}/")
-        node.kids.pop(name, None)
+        if name in node.kids:
+            del node.kids[name]
+            self._forget_walks()
+        node.changed.pop(name, None)
         node.put(name, _BLOB + name.encode("latin-1") + b"\0" + oid)
-        self._mark(above)
+        _mark(chain, parent)
         if data is not None:
             self._blobs[oid] = data
 
     def drop(self, path: str) -> None:
         self._unlanded = True
-        *above, name = path.split("/")
-        if node := self._walk("/".join(above)):
-            node.drop(name)
-            self._mark(above)
+        parent, _, name = path.rpartition("/")
+        if chain := self._chain(parent):
+            chain[-1].drop(name)
+            _mark(chain, parent)
 
     def write(self, pack: Pack) -> bytes:
         """Add every changed tree to `pack`; the id of the top tree."""
@@ -159,42 +175,55 @@ class Tree:
         return self._root.oid
 
     def _write(self, node: Node, pack: Pack) -> None:
-        for name, kid in [(n, k) for n, k in node.kids.items() if k.dirty]:
+        kids = node.kids
+        for name in node.changed:
+            kid = kids[name]
             self._write(kid, pack)
             if kid.names:
-                node.drop(name)
-                node.put(f"{name}/", _TREE + name.encode("latin-1") + b"\0" + kid.oid)
+                node.link(name, kid.oid)
             else:
                 node.drop(f"{name}/")
-                del node.kids[name]
+                del kids[name]
                 self._count -= 1
-        raw = node.raw
-        prefix = suffix = 0
-        if node.place and node.place.pack is pack.key:
-            prefix = sum(map(len, raw[: node.before]))
-            suffix = sum(map(len, raw[len(raw) - node.after :])) if node.after else 0
-        node.oid, node.place = pack.add_tree(b"".join(raw), node.place, prefix, suffix)
+                self._forget_walks()
+        node.changed.clear()
+        node.oid, node.place = pack.add_tree(node.raw, node.place, node.before, node.after)
         node.dirty = False
-
-    def _mark(self, parts: list[str]) -> None:
-        """Mark the directories on the way as changed; what changes in them is known once the ones below are hashed."""
-        node = self._root
-        for part in parts:
-            node.touch(len(node.names), len(node.names))
-            node = node.kids[part]
 
     def _walk(self, path: str) -> Node | None:
         if self._count > MAX_NODES and not self._unlanded:
             # Whoever reads the whole history must not keep it.
             self._root.kids.clear()
             self._count = 1
-        node = self._root
-        for part in path.split("/") if path else ():
-            below = self._child(node, part)
-            if below is None:
+            self._forget_walks()
+        chain = self._chain(path)
+        return chain[-1] if chain else None
+
+    def _chain(self, path: str) -> tuple[Node, ...] | None:
+        """The directory at `path` and those above it, from the top; None where there is none."""
+        chain = self._walked.get(path)
+        if chain is None:
+            above, _, name = path.rpartition("/")
+            parents = self._chain(above)
+            below = self._child(parents[-1], name) if parents else None
+            if parents is None or below is None:
                 return None
-            node = below
-        return node
+            chain = self._walked[path] = (*parents, below)
+        return chain
+
+    def _make(self, path: str) -> tuple[Node, ...]:
+        """`_chain`, with what is missing made."""
+        above, _, name = path.rpartition("/")
+        parents = self._chain(above) or self._make(above)
+        below = self._child(parents[-1], name)
+        if below is None:
+            below = parents[-1].kids[name] = Node([], [])
+            self._count += 1
+        chain = self._walked[path] = (*parents, below)
+        return chain
+
+    def _forget_walks(self) -> None:
+        self._walked = {"": (self._root,)}
 
     def _child(self, node: Node, name: str) -> Node | None:
         kid = node.kids.get(name)
@@ -207,3 +236,12 @@ class Tree:
     def _node(self, oid: bytes) -> Node:
         self._count += 1
         return Node.parse(self._load(oid), oid)
+
+
+def _mark(chain: tuple[Node, ...], path: str) -> None:
+    """Note in every directory of a chain, from below, that something changed; what is marked has its own chain marked."""
+    names = path.split("/")
+    for node, name in zip(reversed(chain[:-1]), reversed(names), strict=False):
+        if name in node.changed:
+            break
+        node.mark(name)

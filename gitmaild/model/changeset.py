@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitmaild.model.ids import stamp
+from gitmaild.model.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Changeset:
     `trailers` are made by gitmaild alone. `answer` is the front matter of the file that goes back to `sent/` where it
     cannot be told from the tree; it is kept in the commit's body. `recipients` says what became of each that the message
     names, for the answer to a repeated request. Blind ones are not in it: that answer stands in a commit, for all to read.
+    `messages` are those that the puts hold, so that who shows them need not read them back.
     """
 
     subject: str
@@ -32,6 +34,7 @@ class Changeset:
     trailers: tuple[tuple[str, str], ...] = ()
     answer: str = ""
     recipients: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
 
     def message(self) -> str:
         """The commit message: subject, the answer where one is kept, trailers."""
@@ -55,10 +58,14 @@ def parse_commit_message(text: str) -> tuple[dict[str, str], str]:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A commit as the mirrors see it: what it changed, and what its trailers say."""
+    """A commit as the mirrors see it: what it changed, and what its trailers say.
+
+    `messages` are the new messages among what it put, where they are at hand; a commit that was read back has none there.
+    """
 
     oid: str
     puts: tuple[tuple[str, str], ...]  # (path, blob id)
     drops: tuple[str, ...]
     trailers: dict[str, str]
     answer: str = ""
+    messages: tuple[Message, ...] = ()

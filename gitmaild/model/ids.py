@@ -86,7 +86,8 @@ def thread_file(thread_id: str) -> str:
 
 def stamp(moment: datetime) -> str:
     """`2026-11-22T15:22:14.123456Z`: UTC with microseconds, the form of every time that gitmaild writes."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which takes four times as long and stands in the way of every delivery, nine times.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_stamp(text: str) -> datetime:

@@ -8,7 +8,7 @@ from gitmaild.rules.parse import ignored
 
 def one_line(text: str, limit: int = 300) -> str:
     """`text` as a commit subject: control characters gone, white space folded."""
-    clean = "".join(c if c.isprintable() else " " for c in text)
+    clean = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return " ".join(clean.split())[:limit]
 
 

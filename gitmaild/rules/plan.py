@@ -68,6 +68,7 @@ def refusal_note(refusal: Refusal, envelope: Envelope, file: str, mailbox: Mailb
             ("From", envelope.agent),
             ("Result", refusal.code),
         ),
+        messages=(note,),
     )
 
 

@@ -23,7 +23,7 @@ def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> 
     check_attachments(command.files, settings)
     message = _message(command, mailbox, now, settings)
     openly = route((*message.to, *message.cc), envelope.agent, mailbox)
-    fates = route((*message.to, *message.cc, *command.bcc), envelope.agent, mailbox)
+    fates = route((*message.to, *message.cc, *command.bcc), envelope.agent, mailbox) if command.bcc else openly
     if len(fates) > settings.recipient_limit:
         raise too_many_recipients(len(fates), settings)
     agents = [fate.agent for fate in fates if isinstance(fate, Deliver)]
@@ -32,8 +32,9 @@ def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> 
         raise _nobody(bounces, openly)
     puts = copies(message, agents, mailbox)
     puts += [Put(layout.attachment(envelope.project, f.sha256, f.name), f.data) for f in command.files]
-    if bounces:
-        puts += copies(_bounce_note(message, bounces, now), [envelope.agent], mailbox)
+    notes = [_bounce_note(message, bounces, now)] if bounces else []
+    for note in notes:
+        puts += copies(note, [envelope.agent], mailbox)
     named = [fate.agent for fate in openly if isinstance(fate, Deliver)]
     result = "partly" if bounces else "delivered"
     shown = ", ".join(named if len(named) <= 8 else [*named[:8], f"{len(named) - 8} more"])
@@ -53,6 +54,7 @@ def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> 
         recipients=tuple(
             f"{f.agent} inbox" if isinstance(f, Deliver) else f"{f.address} bounced: {f.reason}" for f in openly
         ),
+        messages=(message, *notes),
     )
 
 

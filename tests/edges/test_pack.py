@@ -207,8 +207,8 @@ def test_a_large_tree_is_changed_at_places_whose_lengths_have_bytes_of_zero(repo
     story.check()
 
 
-def _raw_tree(oids: list[bytes]) -> bytes:
-    return b"".join(b"100644 %036d\0" % number + oid for number, oid in enumerate(oids))
+def _entries(oids: list[bytes]) -> list[bytes]:
+    return [b"100644 %036d\0" % number + oid for number, oid in enumerate(oids)]
 
 
 @pytest.mark.parametrize("place", [0, 262_144])
@@ -216,12 +216,12 @@ def test_a_copy_longer_than_an_instruction_can_say_takes_two(repository: Path, p
     pack = Pack()
     plain, other = pack.add(BLOB, b"plain"), pack.add(BLOB, b"other")
     oids = [plain] * 262_200  # of 64 bytes each: more than 0xffffff
-    before = _raw_tree(oids)
-    _, first = pack.add_tree(before, None, 0, 0)
+    _, first = pack.add_tree(_entries(oids), None, 0, 0)
     oids[place] = other
-    after = _raw_tree(oids)
-    oid, second = pack.add_tree(after, first, 64 * place, len(after) - 64 * place - 64)
-    assert (second.chain, second.size) == (1, len(after))
+    entries = _entries(oids)
+    after = b"".join(entries)
+    oid, second = pack.add_tree(entries, first, place, len(entries) - place - 1)
+    assert second and (second.chain, second.size) == (1, len(after))
     keep = pack.land(repository / "objects" / "pack")
     assert contents(repository, [oid.hex()]) == {oid.hex(): after}
     git(repository, "verify-pack", str(keep.with_suffix(".idx")))
@@ -256,9 +256,9 @@ def test_blobs_of_every_size_are_read_back_by_git(repository: Path, make: Callab
 
 def test_what_is_long_is_deflated_and_what_is_short_is_stored(repository: Path) -> None:
     short, long = Pack(), Pack()
-    short.add(BLOB, b"a" * 512)
-    long.add(BLOB, b"a" * 513)
-    assert short.size > 512 > 100 > long.size
+    short.add(BLOB, b"a" * 2048)
+    long.add(BLOB, b"a" * 2049)
+    assert short.size > 2048 > 100 > long.size
 
 
 def test_an_object_that_is_added_again_is_in_the_pack_once(repository: Path) -> None:

@@ -45,9 +45,9 @@ class Keeping(Pack):
         self.store.objects[oid] = content
         return oid
 
-    def add_tree(self, content, before, prefix, suffix):  # type: ignore[no-untyped-def]
-        oid, place = super().add_tree(content, before, prefix, suffix)
-        self.store.objects[oid] = content
+    def add_tree(self, raw, before, head, tail):  # type: ignore[no-untyped-def]
+        oid, place = super().add_tree(raw, before, head, tail)
+        self.store.objects[oid] = b"".join(raw)
         return oid, place
 
 

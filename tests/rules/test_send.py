@@ -50,6 +50,7 @@ def test_a_message_is_one_blob_at_its_canonical_place_and_in_each_inbox(shop: Sh
             ("Result", "delivered"),
         ),
         recipients=("RedCat inbox", "BlueLake inbox"),
+        messages=(message,),
     )
 
 
