@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gitmaild import wiring
 from gitmaild.edges.home import Home
+from gitmaild.edges.maintenance import Maintenance
 from gitmaild.edges.repo import Repo
 from gitmaild.model.commands import Envelope, Found, Register
 from gitmaild.model.ids import mint
@@ -77,7 +78,16 @@ class Place:
                 command = parse(message(number), envelope(SENDER, f"m{number}"), settings)
                 batch.add(plan(command, mailbox, now, settings))  # type: ignore[arg-type]
             batch.land()
-        subprocess.run(["git", f"--git-dir={self.home.mailbox}", "repack", "-d", "--geometric=2", "-q"], check=True)
+            if start // 256 % 100 == 99:
+                self.repack()
+        self.repack()
+
+    def repack(self) -> None:
+        """As the daemon does once there are packs enough."""
+        upkeep = Maintenance(self.home.mailbox, lambda: 1, packs=1, seconds=1e9)
+        upkeep.poll()
+        upkeep.finish()
+        upkeep.stop()
 
     def start(self) -> float:
         """Start the daemon; seconds until it says that it serves."""

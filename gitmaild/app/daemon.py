@@ -66,6 +66,7 @@ class Daemon:
         self._stopping = False
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
         self._page_lag = _PAGE_LAG
+        self._hints: list[Hint] = []  # that came in while pages were written
         self._failures = 0
         self._failed_with: set[str] = set()
         self._begun = self._to_rebuild = False
@@ -108,6 +109,7 @@ class Daemon:
     def turn(self, hints: list[Hint]) -> int:
         """Look where hints point, scan when it is time, take what is ready; how many commands were answered."""
         self._feed()
+        hints, self._hints = [*self._hints, *hints], []
         vague = any(not hint.directory.endswith(("/outbox", "/read", "/acked")) for hint in hints)
         if vague or self._monotonic() >= self._next_scan:
             self.scan()
@@ -161,7 +163,7 @@ class Daemon:
                 more = self._watcher.wait(0)
                 self._outboxes.hint(more)
                 self.filing.hint(more)
-            self._flush()
+            self._flush(self._interrupted)
             self._recovered()
         except (MailError, OSError) as error:
             self._failed(error)
@@ -187,6 +189,8 @@ class Daemon:
 
     def _patience(self) -> float:
         """How long the loop may wait for hints."""
+        if self._hints:
+            return 0.0
         now = self._monotonic()
         until = min(self._next_scan, max(self._outboxes.next_look(), self._retry_at))
         if self.mirrors.has_unwritten_pages():
@@ -201,9 +205,17 @@ class Daemon:
             self._fed = self._monotonic()
             self._notify("WATCHDOG=1", f"STATUS=accepted {self.intake.accepted}, claimed {len(self.intake.claims)}")
 
-    def _flush(self) -> None:
+    def _interrupted(self) -> bool:
+        """True where something came in, and pages must wait: they may lag, but not for longer than they may under load."""
+        self._flush_by = self._flush_by or self._monotonic() + self._page_lag
+        self._hints += self._watcher.wait(0)
+        return bool(self._hints) and self._monotonic() < self._flush_by
+
+    def _flush(self, interrupted: Callable[[], bool] = lambda: False) -> None:
         began = self._monotonic()
-        self.mirrors.flush()
+        self.mirrors.flush(interrupted)
+        if self.mirrors.has_unwritten_pages():
+            return
         self._flush_by = 0.0
         self._page_lag = max(_PAGE_LAG, _PAGE_REST * (self._monotonic() - began))
 

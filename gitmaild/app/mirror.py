@@ -94,6 +94,10 @@ class Mirror:
         if message.sender in self.desks and (name := self._answers(message.sender).get(hex_of(message.id)[:8])):
             self.root.put(f"agents/{message.sender}/sent/{name}", data, mtime_ns=_nanoseconds(message.created))
 
+    def shown_page(self, page: str) -> bytes | None:
+        """A thread's page as it lies here, whoever wrote it last."""
+        return self.root.read(f"threads/{page}.md")
+
     def page(self, page: str, data: bytes, newest: str) -> None:
         """Show a thread whose newest message is of `newest`; the threads that were still longest make room."""
         if not self._pages:

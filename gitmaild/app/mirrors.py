@@ -6,7 +6,7 @@ checks.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -115,23 +115,40 @@ class Mirrors:
     def has_unwritten_pages(self) -> bool:
         return bool(self.threads.changed or self._crowds)
 
-    def flush(self) -> None:
-        """Write the pages that changed, and say in every root how far it has come. Costs nothing where nothing has."""
+    def flush(self, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Write the pages that changed, and say in every root how far it has come. Costs nothing where nothing has.
+
+        Where `interrupted()` says so, what is left of the pages waits for the next call; one at least is written.
+        """
         if not self.has_unwritten_pages() and self._flushed == self._tip:
             return
-        for project, page in self.threads.changed:
-            if rendered := self.threads.page(project, page):
-                self._everywhere(project, lambda m, p=page, r=rendered: m.page(p, *r))  # type: ignore[misc]
+        for project, page in list(self.threads.changed):
+            self._write_page(project, page, [m for m in self.attached.values() if m.project == project])
+            if self.threads.changed and interrupted():
+                return
         for project in self._crowds:
             data = _agents_page(Mailbox(self._repo.tree(self._tip), project))
             self._everywhere(project, lambda m, d=data: m.root.put("agents.md", d, mode=0o644))  # type: ignore[misc]
-        self.threads.changed.clear()
         self._crowds.clear()
         self._flushed = self._tip
         if self._tip:
             self.threads.set_checkpoint(self._tip)
             for mirror in list(self.attached.values()):
                 self._guarded(mirror, lambda m: m.root.set_checkpoint(self._tip))
+
+    def _write_page(self, project: str, page: str, mirrors: list[Mirror]) -> None:
+        if written := self.threads.page(project, page, self._shown_pages(page, mirrors)):
+            for mirror in mirrors:
+                self._guarded(mirror, lambda m: m.page(page, written.data, written.newest))
+            self.threads.note_shown(project, page, written)
+        self.threads.settled(project, page)
+
+    def _shown_pages(self, page: str, mirrors: list[Mirror]) -> Iterator[bytes | None]:
+        for mirror in mirrors:
+            try:
+                yield mirror.shown_page(page)
+            except (MailError, OSError) as error:
+                self.lose(mirror.root.key, error)
 
     def _everywhere(self, project: str, act: Callable[[Mirror], None]) -> None:
         for mirror in [m for m in self.attached.values() if m.project == project]:
@@ -264,8 +281,9 @@ class Mirrors:
 
     def _put_pages(self, mirror: Mirror, newest_first: list[str]) -> None:
         for page in reversed(newest_first):
-            if rendered := self.threads.page(mirror.project, page):
-                mirror.page(page, *rendered)
+            if written := self.threads.page(mirror.project, page, [mirror.shown_page(page)]):
+                mirror.page(page, written.data, written.newest)
+                self.threads.note_shown(mirror.project, page, written)
 
 
 def is_answered(trailers: dict[str, str]) -> bool:

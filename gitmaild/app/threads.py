@@ -1,8 +1,9 @@
 """Conversations: which messages a thread has, and its page."""
 
 import contextlib
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
 
 from gitmaild.app.ports import BatchTree, Repo, ThreadIndex
 from gitmaild.model import layout
@@ -15,13 +16,19 @@ from gitmaild.model.settings import Settings
 from gitmaild.rules import pages, render
 from gitmaild.rules.mailbox import Mailbox
 
-# Sections of the threads that were written to last are kept, up to about this many characters; others are read back.
-_WARM = 12 * 1024 * 1024
-
 # Messages that are read between two writings of the index, when it is made from nothing.
 _AT_ONCE = 5_000
 
 Rows = list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A thread's page as it should be, the time of its newest message, and how many messages the thread has."""
+
+    data: bytes
+    newest: str
+    total: int
 
 
 class Threads:
@@ -29,19 +36,15 @@ class Threads:
 
     def __init__(self, repo: Repo, index: ThreadIndex, settings: Settings) -> None:
         self._repo, self._index, self._settings = repo, index, settings
-        self._warm: OrderedDict[tuple[str, str], list[tuple[str, str]]] = OrderedDict()
-        self._names: dict[tuple[str, str], str] = {}
-        self._weights: dict[tuple[str, str], int] = {}
-        self._weight = 0
         self._new: dict[tuple[str, str], Rows] = {}
+        self._sections: dict[tuple[str, str], dict[str, str]] = {}  # of messages that no page shows yet, by id
         self.changed: dict[tuple[str, str], None] = {}  # (project, page) whose page is not written yet
 
     def add(self, project: str, message: Message, oid: str) -> None:
         """Note a message that has landed; `settle` brings it to the index."""
         key = project, thread_file(message.thread_id)
         self._new.setdefault(key, []).append((stamp(message.created), message.id, oid))
-        self._warm.setdefault(key, []).append((message.id, pages.section(message)))
-        self._names[key] = message.thread_id
+        self._sections.setdefault(key, {})[message.id] = pages.section(message)
         # In the order of the newest message, which decides whose page makes room.
         self.changed.pop(key, None)
         self.changed[key] = None
@@ -52,36 +55,49 @@ class Threads:
             self._index.add(project, page, rows)
         self._new.clear()
 
-    def page(self, project: str, page: str) -> tuple[bytes, str] | None:
-        """(a thread's page, the time of its newest message), or None where the index has no such thread."""
+    def page(self, project: str, page: str, shown: Iterable[bytes | None] = ()) -> Page | None:
+        """A thread's page, or None where the index has no such thread.
+
+        `shown` are the bytes of that page as roots show it now. What was written there lies where agents can write, so it
+        is built on only where its digest is the one that `note_shown` kept; else all is read back from git.
+        """
         rows = self._index.rows(project, page)
-        known = dict(self._warm.get((project, page), ()))
-        sections: list[tuple[str, str]] = []
-        thread_id = self._names.get((project, page), "")
-        for _, message_id, oid in rows[-self._settings.thread_messages :]:
-            if message_id not in known or not thread_id:
-                message = parsed(self._repo.blob(oid))
-                if message is None:
-                    continue
+        total, thread_id, sections = self._kept(project, page, rows, shown)
+        fresh = self._sections.get((project, page), {})
+        for _, message_id, oid in rows[max(total, len(rows) - self._settings.thread_messages) :]:
+            if thread_id and message_id in fresh:
+                sections.append(fresh[message_id])
+            elif message := parsed(self._repo.blob(oid)):
                 thread_id = message.thread_id
-                known[message_id] = pages.section(message)
-            sections.append((message_id, known[message_id]))
+                sections.append(pages.section(message))
         if not sections:
             return None
-        self._warm[project, page], self._names[project, page] = sections, thread_id
-        self._warm.move_to_end((project, page))
-        self._weigh(project, page)
-        return pages.thread(thread_id, [text for _, text in sections], len(rows), self._settings), rows[-1][0]
+        return Page(pages.thread(thread_id, sections, len(rows), self._settings), rows[-1][0], len(rows))
 
-    def _weigh(self, project: str, page: str) -> None:
-        """Forget the sections of the threads that were still longest, once all together weigh too much."""
-        weight = sum(len(text) for _, text in self._warm[project, page])
-        self._weight += weight - self._weights.get((project, page), 0)
-        self._weights[project, page] = weight
-        while self._weight > _WARM and len(self._warm) > 1:
-            oldest, _ = self._warm.popitem(last=False)
-            self._names.pop(oldest, None)
-            self._weight -= self._weights.pop(oldest, 0)
+    def _kept(self, project: str, page: str, rows: Rows, shown: Iterable[bytes | None]) -> tuple[int, str, list[str]]:
+        """(messages, thread id, sections) of the page as it was last written, where some root still shows just that."""
+        digest, total = self._index.shown(project, page)
+        whole = (data for data in shown if data is not None and self._digest(data) == digest)
+        if not 0 < total <= len(rows) or (data := next(whole, None)) is None:
+            return 0, "", []
+        thread_id, sections = pages.parse_thread(data)
+        # A message that somebody pushed may be older than the newest one shown.
+        in_order = pages.id_of(sections[-1]) == rows[total - 1][1]
+        return (total, thread_id, sections) if in_order else (0, "", [])
+
+    def note_shown(self, project: str, page: str, written: Page) -> None:
+        """Remember a page that has been written to some root, for the next one to build on."""
+        self._index.set_shown(project, page, self._digest(written.data), written.total)
+
+    def settled(self, project: str, page: str) -> None:
+        """Every root that is here shows the page."""
+        self._sections.pop((project, page), None)
+        self.changed.pop((project, page), None)
+
+    def _digest(self, data: bytes) -> str:
+        """Of a page and of the limits it was made within, so that a change of settings makes it anew."""
+        limits = f"{self._settings.thread_messages} {self._settings.thread_bytes}\n".encode()
+        return sha256(limits + data).hexdigest()[:32]
 
     def messages(self, project: str, thread_id: str) -> list[Message]:
         """Every message of a thread, oldest first."""
@@ -128,10 +144,7 @@ class Threads:
     def forget(self) -> None:
         """Drop everything derived; the next `catch_up` makes it from nothing."""
         self._index.clear()
-        self._warm.clear()
-        self._names.clear()
-        self._weights.clear()
-        self._weight = 0
+        self._sections.clear()
         self._new.clear()
         self.changed.clear()
 

@@ -19,6 +19,8 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"
 
 # A dot name: beside it lie directories that are named after projects.
 _CHECKPOINT = ".checkpoint"
+# What begins a line about a page instead of a message.
+_SHOWN = "page"
 
 
 class NetworkFileSystem(MailError):
@@ -128,7 +130,8 @@ class Home:
 class ThreadIndex:
     """Which messages a thread has, in the order they came: one file a thread below `state/threads/`, one line a message.
 
-    A fold over commits like the mirrors, with its own checkpoint; lines that a replay adds again are dropped on reading.
+    A fold over commits like the mirrors, with its own checkpoint; lines that a replay adds again are dropped on reading. A
+    line `page` says what the thread's page was when it was last written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -153,28 +156,46 @@ class ThreadIndex:
 
     def add(self, project: str, thread: str, rows: list[tuple[str, str, str]]) -> None:
         """Append (created, message id, blob id) rows to the thread whose page is called `thread`."""
+        # So that `newest` is the same after a rebuild.
+        last = int(parse_stamp(rows[-1][0]).timestamp() * 1e9)
+        self._append(project, thread, [f"{created} {an_id} {oid}" for created, an_id, oid in rows], last)
+
+    def _append(self, project: str, thread: str, lines: list[str], mtime_ns: int = 0) -> None:
         directory = self._directory / project
         directory.mkdir(parents=True, exist_ok=True)
-        # The line feed goes first: what is appended after a line that a full disk or a kill cut short stands by itself.
-        data = "".join(f"\n{created} {an_id} {oid}" for created, an_id, oid in rows).encode()
         fd = os.open(directory / thread, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            disk.write_all(fd, data)
-            # So that `newest` is the same after a rebuild.
-            last = parse_stamp(rows[-1][0]).timestamp()
-            os.utime(fd, (last, last))
+            mtime_ns = mtime_ns or os.fstat(fd).st_mtime_ns
+            # The line feed goes first: what is appended after a line that a full disk or a kill cut short stands by itself.
+            disk.write_all(fd, "".join(f"\n{line}" for line in lines).encode())
+            os.utime(fd, ns=(mtime_ns, mtime_ns))
         finally:
             os.close(fd)
 
     def rows(self, project: str, thread: str) -> list[tuple[str, str, str]]:
         """The rows of a thread, oldest first, each message once. A torn line is left out."""
         found: dict[str, tuple[str, str, str]] = {}
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self._directory / project / thread).read_text(errors="replace").splitlines():
-                words = line.split(" ")
-                if len(words) == 3 and len(words[2]) == 40:
-                    found[words[1]] = (words[0], words[1], words[2])
+        for words in self._lines(project, thread):
+            if len(words) == 3 and len(words[2]) == 40:
+                found[words[1]] = (words[0], words[1], words[2])
         return sorted(found.values())
+
+    def shown(self, project: str, thread: str) -> tuple[str, int]:
+        """(digest of the thread's page as it was last written, how many messages it counts), ('', 0) where none was."""
+        for words in reversed(self._lines(project, thread)):
+            if len(words) == 3 and words[0] == _SHOWN and len(words[1]) == 32 and words[2].isdecimal():
+                return words[1], int(words[2])
+        return "", 0
+
+    def set_shown(self, project: str, thread: str, digest: str, total: int) -> None:
+        self._append(project, thread, [f"{_SHOWN} {digest} {total}"])
+
+    def _lines(self, project: str, thread: str) -> list[list[str]]:
+        try:
+            text = (self._directory / project / thread).read_text(errors="replace")
+        except FileNotFoundError:
+            return []
+        return [line.split(" ") for line in text.splitlines()]
 
     def newest(self, project: str, count: int) -> list[str]:
         """The pages' names of the threads that were written to last, newest first."""

@@ -15,6 +15,11 @@ from typing import IO
 _REPACK = ("repack", "-d", "--geometric=2", "--quiet")
 _PATIENCE = 10.0  # seconds that a child has to end when it is asked to
 _LAST_WORDS = 4096  # bytes of a failed child's errors that are worth an alarm
+# Packs with this many objects are left as they are: git takes some 120 bytes of memory for each object that it packs anew,
+# and a mailbox of any size must be repacked within what a daemon may use (docs/decisions/0002).
+_FULL = 250_000
+# How much of the packs git maps at a time: its own limits are for machines that do nothing else.
+_THRIFT = ("core.packedGitWindowSize=1m", "core.packedGitLimit=8m", "core.deltaBaseCacheLimit=4m")
 _GRAPH = ("commit-graph", "write", "--reachable", "--changed-paths", "--split")
 
 
@@ -28,10 +33,11 @@ class Maintenance:
         *,
         packs: int,
         seconds: float,
+        full: int = _FULL,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._repository, self._pack_count, self._monotonic = repository, pack_count, monotonic
-        self._packs, self._seconds = packs, seconds
+        self._packs, self._seconds, self._full = packs, seconds, full
         self._child: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._queue: list[tuple[str, ...]] = []
@@ -54,16 +60,22 @@ class Maintenance:
         elif self._monotonic() >= self._next:
             self._next = self._monotonic() + self._seconds
             if self._pack_count() >= self._packs:
-                self._queue = [_REPACK, _GRAPH]
-                self._begin(_REPACK)
+                self._queue = [(*_REPACK, *self._full_packs()), _GRAPH]
+                self._begin(self._queue[0])
+
+    def _full_packs(self) -> list[str]:
+        """Options that keep git from packing its largest packs anew."""
+        found = sorted((self._repository / "objects" / "pack").glob("pack-*.idx"))
+        return [f"--keep-pack={path.stem}.pack" for path in found if object_count(path) >= self._full]
 
     def _begin(self, arguments: tuple[str, ...]) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
         environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
         try:
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop a loud child
+            settings = [word for setting in ("core.hooksPath=/dev/null", *_THRIFT) for word in ("-c", setting)]
             self._child = subprocess.Popen(
-                ["nice", "-n", "19", "git", f"--git-dir={self._repository}", "-c", "core.hooksPath=/dev/null", *arguments],
+                ["nice", "-n", "19", "git", f"--git-dir={self._repository}", *settings, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -101,3 +113,13 @@ class Maintenance:
             self._errors.close()
         self._child = self._errors = None
         return said.decode(errors="replace").strip()
+
+
+def object_count(index: Path) -> int:
+    """How many objects a pack has, by the last entry of its index's fan-out table (gitformat-pack(5)); 0 if it is gone."""
+    try:
+        with open(index, "rb") as file:
+            file.seek(8 + 255 * 4)
+            return int.from_bytes(file.read(4))
+    except FileNotFoundError:
+        return 0

@@ -81,6 +81,18 @@ def thread(thread_id: str, sections: Sequence[str], total: int, settings: Settin
     return "\n".join([head, "", *reversed(shown)]).encode()
 
 
+def parse_thread(page: bytes) -> tuple[str, list[str]]:
+    """The inverse of `thread`: (thread id, sections shown), for a page that it made."""
+    head, *sections = re.split(r"^(?=-{8} msg_)", page.decode(), flags=re.MULTILINE)
+    # Sections are joined by a line feed, which only the last one lacks.
+    return head.split(":", 1)[0].removeprefix("thread "), [*(text[:-1] for text in sections[:-1]), *sections[-1:]]
+
+
+def id_of(section: str) -> str:
+    """The message id that a section is headed with."""
+    return section.split(" ", 2)[1]
+
+
 def agents(profiles: Iterable[Profile]) -> bytes:
     """`agents.md`: who is here, on what, since when."""
     lines = ["# Who is here", ""]

@@ -35,6 +35,19 @@ def test_many_packs_become_few_and_nothing_is_lost(repo: Repo) -> None:
     fsck(repo.path)
 
 
+def test_a_pack_that_is_full_stays_as_it_is_and_the_others_are_merged(repo: Repo) -> None:
+    commit(repo, change(12, {f"shop/large/{number}.md": b"large %d" % number for number in range(50)}))
+    full = max((repo.path / "objects" / "pack").glob("*.idx"), key=maintenance.object_count)
+    assert maintenance.object_count(full) == 54
+    work = Maintenance(repo.path, repo.pack_count, packs=10, seconds=30, full=54)
+    work.poll()
+    work.finish()
+    assert full.exists()
+    assert (repo.pack_count(), work.failure) == (2, "")
+    assert len(files(repo.path)) == 62
+    fsck(repo.path)
+
+
 def test_few_packs_are_left_alone(repo: Repo) -> None:
     work = upkeep(repo, FakeClock(), packs=13)
     work.poll()
