@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmaild.edges.deskroot import DeskRoot
-from gitmaild.edges.home import Home, ThreadIndex
+from gitmaild.edges.home import Home, LeaseViews, ThreadIndex
 from gitmaild.edges.lock import Lock, Locked
 from gitmaild.model import names
 from gitmaild.model.drop import Hint
@@ -45,6 +45,12 @@ REBUILD = "rebuild"
 
 def wall_clock() -> datetime:
     return datetime.now(UTC)
+
+
+def uptime() -> float:
+    """Seconds that never go back, and that a machine counts while it sleeps where it can."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 def registry(home: Home) -> Registry:
@@ -83,7 +89,8 @@ def open_reader(home: Home) -> "Reader":
     if not home.exists():
         raise NoHome(f"there is no mailbox in {home.path}; run gitmaild init in your worktree first")
     repo = Repo(home.mailbox)
-    return Reader(repo, Threads(repo, ThreadIndex(home.state / "threads"), Settings()))
+    limits = Settings()
+    return Reader(repo, Threads(repo, ThreadIndex(home.state / "threads"), limits), limits)
 
 
 def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:
@@ -171,7 +178,7 @@ def open_office(
     *,
     wall: Callable[[], datetime] = wall_clock,
     entropy: Callable[[int], bytes] = os.urandom,
-    monotonic: Callable[[], float] = time.monotonic,
+    monotonic: Callable[[], float] = uptime,
     limits: "Settings | None" = None,
     watcher: "Watcher | None" = None,
 ) -> Office:
@@ -183,11 +190,13 @@ def open_office(
     from gitmaild.app.mirrors import Mirrors  # noqa: PLC0415
     from gitmaild.app.outboxes import Outboxes  # noqa: PLC0415
     from gitmaild.app.roots import Roots  # noqa: PLC0415
+    from gitmaild.app.tending import Tending  # noqa: PLC0415
     from gitmaild.app.threads import Threads  # noqa: PLC0415
     from gitmaild.edges.maintenance import Maintenance  # noqa: PLC0415
     from gitmaild.edges.notify import Notifier  # noqa: PLC0415
     from gitmaild.edges.repo import Repo  # noqa: PLC0415
     from gitmaild.model.clock import Clock  # noqa: PLC0415
+    from gitmaild.rules.holdings import Holdings  # noqa: PLC0415
 
     home.make()
     limits = limits or settings(home, environment)
@@ -198,7 +207,10 @@ def open_office(
         repo = Repo.create(home.mailbox)
         alarms, clock = Alarms(), Clock(wall)
         threads = Threads(repo, ThreadIndex(home.state / "threads"), limits)
-        mirrors = Mirrors(repo, threads, limits, protocol_page())
+        holdings: dict[str, Holdings] = {}
+        mirrors = Mirrors(
+            repo, threads, limits, protocol=protocol_page(), views=LeaseViews(home.state / "leases"), holdings=holdings
+        )
         outboxes = Outboxes(limits, lambda: wall().timestamp(), monotonic)
         intake = Intake(
             repo,
@@ -209,6 +221,7 @@ def open_office(
             settings=limits,
             alarms=alarms,
             remember_tip=home.set_tip,
+            tending=Tending(clock, limits, alarms, holdings),
         )
         upkeep = Maintenance(
             home.mailbox, repo.pack_count, packs=limits.repack_packs, seconds=limits.repack_seconds, monotonic=monotonic

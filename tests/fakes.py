@@ -79,6 +79,9 @@ class DictTree:
         entries = found.items() if isinstance(found, dict) else ()
         return sorted(f"{name}/" if isinstance(below, dict) else name for name, below in entries)
 
+    def entries(self, path: str) -> list[tuple[str, str]]:
+        return [(name, self.oid(f"{path}/{name}".strip("/"))) for name in self.names(path)]
+
     def oid(self, path: str) -> str:
         found = self._at(path)
         return self._oid(found) if found is not None else ""

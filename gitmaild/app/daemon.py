@@ -15,7 +15,7 @@ from gitmaild.app.ports import Repo, Watcher
 from gitmaild.app.roots import Roots
 from gitmaild.model import layout
 from gitmaild.model.changeset import parse_commit_message
-from gitmaild.model.clock import Clock
+from gitmaild.model.clock import Clock, Leap
 from gitmaild.model.drop import Hint
 from gitmaild.model.errors import MailError, Refused
 from gitmaild.model.registry import Registry
@@ -65,6 +65,7 @@ class Daemon:
         self._outboxes: Outboxes = intake.outboxes
         self._stopping = False
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
+        self._leap, self._trust_clock_at = Leap(wall, monotonic), 0.0
         self._page_lag = _PAGE_LAG
         self._hints: list[Hint] = []  # that came in while pages were written
         self._failures = 0
@@ -109,6 +110,7 @@ class Daemon:
     def turn(self, hints: list[Hint]) -> int:
         """Look where hints point, scan when it is time, take what is ready; how many commands were answered."""
         self._feed()
+        self._look_at_clock()
         hints, self._hints = [*self._hints, *hints], []
         vague = any(not hint.directory.endswith(("/outbox", "/read", "/acked")) for hint in hints)
         if vague or self._monotonic() >= self._next_scan:
@@ -139,6 +141,7 @@ class Daemon:
             self.filing.look_everywhere()
             for path in self.filing.audit(self.intake.seen):
                 log.info("mended path=%s", path)
+            self.mirrors.vouch(self._wall())
         except (MailError, Refused, OSError) as error:
             self._failed(error)
         self.alarms.set("polling", self._watcher.polling, self._now())
@@ -195,9 +198,24 @@ class Daemon:
         until = min(self._next_scan, max(self._outboxes.next_look(), self._retry_at))
         if self.mirrors.has_unwritten_pages():
             until = min(until, self._flush_by)
+        until = min(until, max(now + self.intake.tending.seconds_left(), self._retry_at))
         if self._watchdog_seconds:
             until = min(until, self._fed + self._watchdog_seconds / 2)
         return max(until - now, 0.0)
+
+    def _look_at_clock(self) -> None:
+        """Where the clock was set forward, no lease runs out for one usual term: it may be set right again."""
+        leapt = self._leap.look()
+        if leapt and self.intake.tending.seconds_left() < float("inf"):
+            self._trust_clock_at = self._monotonic() + self._settings.lease_seconds
+            text = (
+                f"the clock went forward by {leapt}; no lease expires until it has held for {self._settings.lease_seconds} s"
+            )
+            self.alarms.raise_("clock-leapt", text, self._now())
+            log.warning("clock-leapt by=%s", leapt)
+        elif not self.intake.tending.expiring and self._monotonic() >= self._trust_clock_at:
+            self.alarms.clear("clock-leapt")
+        self.intake.tending.expiring = self._monotonic() >= self._trust_clock_at
 
     def _feed(self) -> None:
         """Tell the service manager that the loop goes round: from the loop itself, never from a timer."""
@@ -263,6 +281,8 @@ class Daemon:
             self.intake.follow_tip()
         self.intake.accept_tip()
         self._remember_the_past()
+        self.intake.tending.look(self._repo.tree(self.intake.seen))
+        self.mirrors.show_views(self.intake.seen)
         self.mirrors.threads.catch_up(self.intake.seen)
         self._begun = True
 

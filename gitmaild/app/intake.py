@@ -17,14 +17,15 @@ from gitmaild.app.alarms import Alarms
 from gitmaild.app.mirrors import Mirrors
 from gitmaild.app.outboxes import Outboxes
 from gitmaild.app.ports import Batch, DeskRoot, Repo
+from gitmaild.app.tending import TendBroken, Tending
 from gitmaild.model import drop
 from gitmaild.model.changeset import Changeset
 from gitmaild.model.clock import Clock
-from gitmaild.model.commands import Attachment, Command, Envelope, File, Found, Send
+from gitmaild.model.commands import Attachment, Command, Envelope, File, Found, Release, Renew, Reserve, Retire, Send
 from gitmaild.model.drop import Claim, Dropped
 from gitmaild.model.errors import MailError, Refusal, Refused, Verdict
 from gitmaild.model.ids import digits, mint, stamp
-from gitmaild.model.names import OVERSEER
+from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
 from gitmaild.rules.mailbox import Mailbox
@@ -101,10 +102,11 @@ class Intake:
         settings: Settings,
         alarms: Alarms,
         remember_tip: Callable[[str], None],
+        tending: Tending,
     ) -> None:
         self._repo, self._mirrors, self.outboxes = repo, mirrors, outboxes
         self._clock, self._entropy, self._settings, self._alarms = clock, entropy, settings, alarms
-        self._remember_tip = remember_tip
+        self._remember_tip, self.tending = remember_tip, tending
         self.roots: dict[str, DeskRoot] = {}
         self.seen = ""  # the tip that the mirrors show
         self.taken: set[str] = set()  # ids in use today, without their prefix
@@ -126,7 +128,7 @@ class Intake:
         self._renew()
         self._claim()
         works = self._read_some()
-        if not works and not wishes:
+        if not works and not wishes and not self.tending.overdue():
             return 0
         self._land(works, wishes)
         for work in works:
@@ -210,6 +212,7 @@ class Intake:
         self._mirrors.apply(commits, self._repo.tree(tip))
         self.seen = tip
         self._remember_tip(tip)
+        self.tending.look(self._repo.tree(tip))
 
     def begin(self, last: str) -> None:
         """Go on from the tip that this home's last daemon knew."""
@@ -303,6 +306,8 @@ class Intake:
             parsed = parse(work.dropped.data, envelope, self._settings, fenced=not claim.name.endswith(".yaml"))
             if isinstance(parsed, Refusal):
                 work.refusal = parsed
+            elif isinstance(parsed, Reserve):
+                work.command = replace(parsed, existing=frozenset(p for p in parsed.paths if root.in_worktree(p)))
             elif isinstance(parsed, Send) and parsed.attachments:
                 work.command = replace(parsed, files=self._attachments(root, claim.agent, parsed.attachments))
             else:
@@ -328,14 +333,32 @@ class Intake:
             except Broken as broken:
                 self._broke(broken.work)
                 self._repo.discard()
+            except TendBroken as broken:
+                self.tending.give_up(broken)
+                self._repo.discard()
 
     def _planned(self, works: list[Work], wishes: list[Wish]) -> Batch:
         batch = self._repo.batch(self.seen)
         mailboxes: dict[str, Mailbox] = {}
 
         def mailbox(project: str) -> Mailbox:
-            return mailboxes.setdefault(project, Mailbox(batch.tree, project))
+            return mailboxes.setdefault(project, self.tending.mailbox(batch.tree, project))
 
+        tended = sorted(self.tending.overdue() | {name for work in works if (name := self._on_leases(work))})
+        for project in tended:
+            self.tending.tend(batch, mailbox(project), lambda p: self._envelope(p, POSTMASTER))
+        self._plan_works(works, batch, mailbox)
+        self._plan_wishes(wishes, batch, mailbox)
+        for project in tended:
+            self.tending.tend(batch, mailbox(project), lambda p: self._envelope(p, POSTMASTER))
+        return batch
+
+    def _on_leases(self, work: Work) -> str:
+        """The project of a command that may change what leases can be had; '' for any other."""
+        root = self.roots.get(work.claim.root)
+        return root.project if root and isinstance(work.command, Reserve | Renew | Release | Retire) else ""
+
+    def _plan_works(self, works: list[Work], batch: Batch, mailbox: Callable[[str], Mailbox]) -> None:
         for work in works:
             work.landed = work.claim.id in self.committed
             root = self.roots.get(work.claim.root)
@@ -347,6 +370,8 @@ class Intake:
                 raise
             except Exception as error:
                 raise Broken(work) from error
+
+    def _plan_wishes(self, wishes: list[Wish], batch: Batch, mailbox: Callable[[str], Mailbox]) -> None:
         self._refused = []
         for wish in wishes:
             command = File(self._envelope(wish.project, wish.agent), wish.folder, (wish.message_id,))
@@ -355,7 +380,6 @@ class Intake:
                 self._refused.append(wish)
             elif planned.puts:
                 batch.add(planned)
-        return batch
 
     def _plan_one(self, work: Work, batch: Batch, mailbox: Mailbox) -> None:
         now = self._clock.now()

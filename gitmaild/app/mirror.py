@@ -1,7 +1,7 @@
 """One mirror: what one desk root shows of the mailbox, and how it is made to show it."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
@@ -13,6 +13,9 @@ from gitmaild.model.layout import FOLDERS, AttachmentPath, Copy
 from gitmaild.model.message import Message
 from gitmaild.model.settings import Settings
 from gitmaild.rules.mailbox import Mailbox
+
+# The guard's copy of who holds what, in each root (`model.leaseview`).
+VIEW = "leases/.view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Mirror:
     def sweep(self) -> None:
         """Remove the drafts that a killed daemon left where it writes; an agent's own drafts lie in its outbox."""
         desks = [f"agents/{agent}/{folder}" for agent in self.desks for folder in (*FOLDERS, "sent", "rejected")]
-        for directory in ("", "threads", *desks):
+        for directory in ("", "threads", "leases", *desks):
             for name in self.root.names(directory):
                 if name[0] == "." and name.endswith(".tmp"):
                     self.root.remove(f"{directory}/{name}".lstrip("/"))
@@ -67,6 +70,32 @@ class Mirror:
         path = f"files/{place.sha256}/{place.name}"
         if data is not None and self.root.read(path) != data:
             self.root.put(path, data)
+
+    def lease(self, lease_id: str, data: bytes | None) -> None:
+        """Show a lease that is held, or show it no longer."""
+        path = f"leases/{lease_id}.yaml"
+        if data is None:
+            self.root.remove(path)
+        else:
+            self.root.put(path, data)
+
+    def view(self, data: bytes) -> None:
+        self.root.put(VIEW, data)
+
+    def leases(self, held: Mapping[str, bytes], view: bytes) -> None:
+        """Show these leases, by id, and no others."""
+        names = {f"{lease_id}.yaml" for lease_id in held}
+        for name in self.root.names("leases"):
+            if name not in names and name[0] != ".":
+                self.root.remove(f"leases/{name}")
+        for lease_id, data in held.items():
+            if self.root.read(f"leases/{lease_id}.yaml") != data:
+                self.lease(lease_id, data)
+        self.view(view)
+
+    def vouch(self, mtime_ns: int) -> None:
+        """Say that the lease view is true now."""
+        self.root.touch(VIEW, mtime_ns)
 
     def agent(self, name: str) -> None:
         """Complete the desk of an agent that has registered, where it is known to have one here."""

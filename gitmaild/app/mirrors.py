@@ -5,48 +5,42 @@ replaying what the commits since touched or from nothing but the tip. All ways e
 checks.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
-from gitmaild.app.mirror import Answer, Mirror
-from gitmaild.app.ports import BatchTree, DeskRoot, Repo
+from gitmaild.app.changes import Change, answer_of, digest, digest_filed, is_answered, own, sent_page, show
+from gitmaild.app.mirror import Mirror
+from gitmaild.app.ports import BatchTree, DeskRoot, LeaseViews, Repo
 from gitmaild.app.threads import Threads, leads_to, parsed
-from gitmaild.model import layout
+from gitmaild.model import layout, leaseview
 from gitmaild.model.changeset import Landed, parse_commit_message
 from gitmaild.model.errors import MailError
-from gitmaild.model.ids import COMMAND_ID, hex_of, message_id, parse_stamp, thread_file
-from gitmaild.model.layout import AttachmentPath, Canonical, Copy, Place, ProfilePath
-from gitmaild.model.message import Message
-from gitmaild.model.names import POSTMASTER
+from gitmaild.model.ids import hex_of, message_id, thread_file
+from gitmaild.model.layout import AttachmentPath, Canonical, Copy, LeasePath, ProfilePath
 from gitmaild.model.settings import Settings
 from gitmaild.rules import pages
-from gitmaild.rules.mailbox import Mailbox
-
-# A dropped file's stem as `model.drop` makes it safe.
-_STEM = re.compile(r"[A-Za-z0-9_+@][A-Za-z0-9._+@-]{0,79}")
-
+from gitmaild.rules.holdings import Holdings
+from gitmaild.rules.mailbox import Mailbox, projects
 
 # A root that is further behind is made from the tip instead.
 _REPLAYED = 5_000
 
 
-@dataclass(slots=True)
-class Change:
-    """What a batch of commits means to the desks of one project."""
-
-    attachments: list[tuple[AttachmentPath, str]] = field(default_factory=list)  # where, blob id
-    copies: list[tuple[Copy, str, str]] = field(default_factory=list)  # where to, the folder it came from, blob id
-    removed: list[str] = field(default_factory=list)
-    agents: list[str] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    refreshed: dict[str, tuple[Message, bytes]] = field(default_factory=dict)
-
-
 class Mirrors:
-    def __init__(self, repo: Repo, threads: Threads, settings: Settings, protocol: bytes) -> None:
+    def __init__(
+        self,
+        repo: Repo,
+        threads: Threads,
+        settings: Settings,
+        *,
+        protocol: bytes,
+        views: LeaseViews,
+        holdings: dict[str, Holdings],
+    ) -> None:
+        """`holdings`, by project, are shared with whoever plans: both look at the same leases."""
         self._repo, self.threads, self._settings, self._protocol = repo, threads, settings, protocol
+        self._views, self._holdings = views, holdings
         self.attached: dict[str, Mirror] = {}
         self._crowds: set[str] = set()  # projects whose agents.md is not written yet
         self._tip = self._flushed = ""
@@ -102,13 +96,18 @@ class Mirrors:
         """
         changes: dict[str, Change] = {}
         for commit in landed:
-            self._digest(commit, tree, changes)
+            for project, message, oid in digest(commit, tree, changes):
+                self.threads.add(project, message, oid)
+        self._crowds |= {project for project, change in changes.items() if change.agents}
         self.threads.settle()
         for project, change in changes.items():
-            _digest_filed(project, change, tree)
+            digest_filed(project, change, tree)
+            if change.leases or change.agents:
+                change.view = self._view(project, tree)
+                self._views.put(project, change.view)
         for mirror in list(self.attached.values()):
             if mirror.project in changes:
-                self._guarded(mirror, lambda m: _show(m, changes[m.project], tree))
+                self._guarded(mirror, lambda m: show(m, changes[m.project], tree))
         if landed:
             self._tip = landed[-1].oid
 
@@ -160,31 +159,34 @@ class Mirrors:
         except (MailError, OSError) as error:
             self.lose(mirror.root.key, error)
 
-    def _digest(self, commit: Landed, tree: BatchTree, changes: dict[str, Change]) -> None:
-        """What one commit means to desks, found once for all roots."""
-        dropped = {(c.project, c.agent, c.name): c.folder for path in commit.drops if (c := _copy_at(path))}
-        at_hand = {message.id: message for message in commit.messages}
-        places = [(place, oid) for path, oid in commit.puts if (place := layout.recognise(path))]
-        mail: list[Message] = []
-        for place, oid in places:
-            change = changes.setdefault(place.project, Change())
-            if isinstance(place, Copy):
-                came_from = dropped.pop((place.project, place.agent, place.name), "")
-                change.copies.append((place, came_from, oid))
-            elif isinstance(place, ProfilePath):
-                change.agents.append(place.agent)
-                self._crowds.add(place.project)
-            elif isinstance(place, AttachmentPath):
-                change.attachments.append((place, oid))
-            elif message := at_hand.get(place.message_id) or parsed(tree.blob(oid)):
-                mail.append(message)
-                if message.sender != POSTMASTER:
-                    self.threads.add(place.project, message, oid)
-        for (project, agent, name), folder in dropped.items():
-            changes.setdefault(project, Change()).removed.append(f"agents/{agent}/{folder}/{name}")
-        if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail, [place for place, _ in places])):
-            change = changes.setdefault(commit.trailers.get("Project", ""), Change())
-            change.answers.append(_answer_of(commit.trailers, data))
+    # --- leases
+
+    def show_views(self, tip: str) -> None:
+        """Write the home's lease view of every project, from the tip."""
+        tree = self._repo.tree(tip)
+        for name in projects(tree):
+            self._views.put(name, self._view(name, tree))
+
+    def vouch(self, now: datetime) -> None:
+        """Say in every lease view that it is true now: a guard tells by it whether anybody keeps them up."""
+        mtime_ns = int(now.timestamp() * 1e9)
+        self._views.touch(mtime_ns)
+        for mirror in list(self.attached.values()):
+            self._guarded(mirror, lambda m: m.vouch(mtime_ns))
+
+    def _view(self, project: str, tree: BatchTree) -> bytes:
+        """The lease view. Its tip is the tree of the leases: the same for a mirror that was made anew."""
+        mailbox = Mailbox(tree, project, self._holdings.setdefault(project, Holdings(project)))
+        active = [name for name in mailbox.agents() if (p := mailbox.profile(name)) and p.state == "active"]
+        return leaseview.render(mailbox.holdings().rows(), active, tree.oid(layout.leases(project)))
+
+    def _show_leases(self, mirror: Mirror, tip: str) -> None:
+        tree = self._repo.tree(tip)
+        directory = layout.leases(mirror.project)
+        places = [layout.recognise(f"{directory}/{name}") for name in tree.names(directory)]
+        ids = [place.lease_id for place in places if isinstance(place, LeasePath)]
+        held = {an_id: data for an_id in ids if (data := tree.read(layout.lease(mirror.project, an_id))) is not None}
+        mirror.leases(held, self._view(mirror.project, tree))
 
     # --- from a checkpoint, or from nothing
 
@@ -200,6 +202,7 @@ class Mirrors:
             self._replay(mirror, commits, tip)
         else:
             self._rebuild(mirror, tip)
+        self._show_leases(mirror, tip)
         mirror.root.set_checkpoint(tip)
         self._remade.add(mirror.root.key)
 
@@ -225,7 +228,7 @@ class Mirrors:
         for agent, name in touched:  # wherever its reader sits, the sender sees what became of it
             held = mailbox.held(agent, name)
             if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path))):
-                mirror.refresh(message, _sent_page(message, mailbox))
+                mirror.refresh(message, sent_page(message, mailbox))
         # Asked of the commits: the index has its own checkpoint, and may have come further than this root.
         mail = [parsed(self._repo.blob(oid)) for p, oid in puts if isinstance(p, Canonical) and p.project == mirror.project]
         spoken = {thread_file(message.thread_id) for message in mail if message}
@@ -274,86 +277,16 @@ class Mirrors:
 
     def _answer_again(self, mirror: Mirror, trailers: dict[str, str], answer: str, mailbox: Mailbox) -> None:
         data = pages.answer(answer) if answer else b""
-        if not data and (message := _own(trailers, mailbox.message(message_id(trailers["Command"])))):
-            data = _sent_page(message, mailbox)
+        if not data and (message := own(trailers, mailbox.message(message_id(trailers["Command"])))):
+            data = sent_page(message, mailbox)
         if data:
-            mirror.answer(_answer_of(trailers, data))
+            mirror.answer(answer_of(trailers, data))
 
     def _put_pages(self, mirror: Mirror, newest_first: list[str]) -> None:
         for page in reversed(newest_first):
             if written := self.threads.page(mirror.project, page, [mirror.shown_page(page)]):
                 mirror.page(page, written.data, written.newest)
                 self.threads.note_shown(mirror.project, page, written)
-
-
-def is_answered(trailers: dict[str, str]) -> bool:
-    """True for the commit of a dropped file that went to `sent/`: not for a move, a refusal, or a foreign commit.
-
-    Whoever made the commit, only words that pass here ever become a file name in `sent/`.
-    """
-    kind, _, command_id = trailers.get("Command", "").partition(" ")
-    if kind in ("", "refuse") or not COMMAND_ID.fullmatch(command_id) or "From" not in trailers:
-        return False
-    try:
-        parse_stamp(trailers.get("Accepted", ""))
-    except ValueError:
-        return False
-    return _STEM.fullmatch(trailers.get("Drop", "")) is not None
-
-
-def _own(trailers: dict[str, str], message: Message | None) -> Message | None:
-    """The message, where it is the one that this commit's own command sent."""
-    own = message and message.sender == trailers["From"] and hex_of(message.id) == hex_of(trailers["Command"])
-    return message if own else None
-
-
-def _fresh_answer(commit: Landed, mail: list[Message], places: list[Place]) -> bytes:
-    """The answer to a command that has just landed: all its copies lie in inboxes."""
-    if commit.answer:
-        return pages.answer(commit.answer)
-    bounced = next((pages.bounced(note) for note in mail if note.sender == POSTMASTER), ())
-    own = next((message for message in mail if _own(commit.trailers, message)), None)
-    copies = [copy for copy in places if isinstance(copy, Copy) and f"_{POSTMASTER}_" not in copy.name]
-    return pages.sent(own, [(copy.agent, "inbox") for copy in copies], bounced) if own else b""
-
-
-def _show(mirror: Mirror, change: Change, tree: BatchTree) -> None:
-    for attachment, oid in change.attachments:
-        mirror.attachment(attachment, tree.blob(oid))
-    for place, came_from, oid in change.copies:
-        if place.agent in mirror.desks:
-            mirror.copy(place, came_from, tree.blob(oid))
-    for path in change.removed:
-        mirror.root.remove(path)
-    for agent in change.agents:
-        mirror.agent(agent)
-    for answer in change.answers:
-        mirror.answer(answer)
-    for message, data in change.refreshed.values():
-        mirror.refresh(message, data)
-
-
-def _digest_filed(project: str, change: Change, tree: BatchTree) -> None:
-    """The senders' answers that a reading or an acknowledgement brings up to date."""
-    for place, _, oid in change.copies:
-        if place.folder != "inbox" and place.name not in change.refreshed and (message := parsed(tree.blob(oid))):
-            change.refreshed[place.name] = (message, _sent_page(message, Mailbox(tree, project)))
-
-
-def _answer_of(trailers: dict[str, str], data: bytes) -> Answer:
-    digits = hex_of(trailers["Command"])[:8]
-    return Answer(trailers["From"], trailers["Drop"], digits, data, parse_stamp(trailers["Accepted"]))
-
-
-def _copy_at(path: str) -> Copy | None:
-    place = layout.recognise(path)
-    return place if isinstance(place, Copy) else None
-
-
-def _sent_page(message: Message, mailbox: Mailbox) -> bytes:
-    note = mailbox.note(message)
-    states = [(held.agent, held.folder) for held in mailbox.holders(message)]
-    return pages.sent(message, states, pages.bounced(note) if note else ())
 
 
 def _agents_page(mailbox: Mailbox) -> bytes:

@@ -1,19 +1,24 @@
 """What can be asked of the mailbox itself. Never writes, needs no lock, works with the daemon down."""
 
+from datetime import datetime
+from itertools import chain, islice
+
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
-from gitmaild.model.ids import MESSAGE_ID
+from gitmaild.model.ids import MESSAGE_ID, stamp
+from gitmaild.model.lease import ACTIVE, Lease
 from gitmaild.model.message import Message
+from gitmaild.model.settings import Settings
+from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox, Profile
-from gitmaild.rules.parse import did_you_mean
 from gitmaild.rules.people import free_name
 
 
 class Reader:
     """Answers from the tip, as it is at each question."""
 
-    def __init__(self, repo: Repo, threads: Threads) -> None:
-        self._repo, self._threads = repo, threads
+    def __init__(self, repo: Repo, threads: Threads, settings: Settings) -> None:
+        self._repo, self._threads, self._settings = repo, threads, settings
 
     def message(self, project: str, message_id: str) -> Message | None:
         return self._mailbox(project).message(message_id) if MESSAGE_ID.fullmatch(message_id) else None
@@ -25,6 +30,46 @@ class Reader:
             if message.thread_id == thread_id:
                 found[message.id] = message
         return sorted(found.values(), key=lambda message: message.created)
+
+    def leases(
+        self,
+        project: str,
+        now: datetime,
+        *,
+        holder: str = "",
+        ended: bool = False,
+        soon: int | None = None,
+        reason: str = "",
+        limit: int = 0,
+    ) -> list[dict[str, object]]:
+        """Leases in the shape that every door shows: those held, the first to end first; with `ended`, then the others.
+
+        `soon`: only those that end within so many seconds. `reason`: only those whose reason holds this text.
+        """
+        mailbox = self._mailbox(project)
+        held = sorted(mailbox.holdings().leases, key=lambda lease: lease.expires)
+        last = chain(held, mailbox.ended_leases()) if ended else iter(held)
+        chosen = (
+            lease
+            for lease in last
+            if (not holder or lease.holder == holder)
+            and reason in lease.reason
+            and (soon is None or (lease.expires - now).total_seconds() <= soon)
+        )
+        return [lease_fields(lease, now, soon=self._settings.lease_warning) for lease in islice(chosen, limit or None)]
+
+    def waiting(self, project: str) -> list[dict[str, object]]:
+        """Who waits for what, in the order of asking."""
+        return [
+            {
+                "holder": request.agent,
+                "things": ", ".join(map(str, request.things)),
+                "exclusive": request.exclusive,
+                "until": stamp(request.until),
+                "reason": request.reason,
+            }
+            for request in self._mailbox(project).holdings().waiting
+        ]
 
     def agents(self, project: str) -> list[Profile]:
         mailbox = self._mailbox(project)
@@ -53,3 +98,22 @@ class Reader:
         prefix = f"{project}/messages/"
         puts = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
         return [message for path, oid in puts if path.startswith(prefix) and (message := parsed(self._repo.blob(oid)))]
+
+
+def lease_fields(lease: Lease, now: datetime, *, soon: int) -> dict[str, object]:
+    """A lease as every door shows it. `soon`: how many seconds before its end it counts as ending soon."""
+    left = max(round((lease.expires - now).total_seconds()), 0)
+    shown: dict[str, object] = {
+        "id": lease.id,
+        "pattern" if lease.thing.pattern else "slot": lease.thing.pattern or lease.thing.slot,
+        "holder": lease.holder,
+        "exclusive": lease.exclusive,
+        "granted": stamp(lease.granted),
+        "expires": stamp(lease.expires),
+        "fence": lease.fence,
+        "reason": lease.reason,
+        "state": lease.state,
+    }
+    if lease.state == ACTIVE:
+        return shown | {"expires_in_seconds": left, "expires_soon": left <= soon}
+    return shown | {"ended": stamp(lease.ended) if lease.ended else "", "because": lease.because}

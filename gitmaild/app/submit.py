@@ -40,6 +40,11 @@ class Receipt:
         value = self.answer.get(key, "")
         return value if isinstance(value, str) else ", ".join(value)
 
+    def rows(self, key: str) -> list[dict[str, object]]:
+        """A list whose items are flow mappings; [] where there is none."""
+        value = self.answer.get(key, ())
+        return frontmatter.read_rows(value) if isinstance(value, tuple) else []
+
     def items(self, key: str) -> tuple[str, ...]:
         value = self.answer.get(key, ())
         return (value,) if isinstance(value, str) else value

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gitmaild.edges.disk import Root, checkpoint_text, parse_checkpoint, read_all
 from gitmaild.model.drop import Claim, Dropped, Waiting, is_drop, parse_claim
-from gitmaild.model.errors import Refused, refuse
+from gitmaild.model.errors import MailError, Refused, refuse
 from gitmaild.model.layout import FOLDERS
 from gitmaild.model.names import OVERSEER, RESERVED
 
@@ -77,6 +77,22 @@ class DeskRoot:
         for agent in self._directories():
             found += [self.path / "agents" / agent / name for name in ("", "outbox", "read", "acked")]
         return found
+
+    def in_worktree(self, path: str) -> bool:
+        """True where `path`, as it stands, is something in the worktree that this root belongs to. Nothing is followed."""
+        parts = path.split("/")
+        if self.at_home or not all(part not in ("", ".", "..") for part in parts) or "\0" in path:
+            return False
+        try:
+            worktree = Root(self.path.parent)
+        except MailError:
+            return False
+        try:
+            return worktree.exists(path)
+        except (MailError, OSError):
+            return False
+        finally:
+            worktree.close()
 
     # --- the outbox
 

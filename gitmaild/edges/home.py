@@ -207,6 +207,24 @@ class ThreadIndex:
         return [name for _, name in found[:count]]
 
 
+class LeaseViews:
+    """One file a project in `state/leases/`: what guards read (`model.leaseview`). Its mtime says when it was last true."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def put(self, project: str, data: bytes) -> None:
+        self._directory.mkdir(exist_ok=True)
+        disk.replace(self._directory / project, data, mode=0o644)
+
+    def touch(self, mtime_ns: int) -> None:
+        """Vouch for every view as it stands."""
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self._directory):
+                if not name.startswith("."):
+                    os.utime(self._directory / name, ns=(mtime_ns, mtime_ns))
+
+
 @contextlib.contextmanager
 def _flock(path: Path) -> Iterator[None]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

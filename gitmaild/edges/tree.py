@@ -109,6 +109,10 @@ class Tree:
         node = self._walk(path)
         return node.names if node else []
 
+    def entries(self, path: str) -> list[tuple[str, str]]:
+        node = self._walk(path)
+        return [(name, raw[-20:].hex()) for name, raw in zip(node.names, node.raw, strict=True)] if node else []
+
     def size(self, path: str) -> int:
         node = self._walk(path)
         return len(node.names) if node else 0

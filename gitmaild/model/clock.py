@@ -24,9 +24,27 @@ class Clock:
         self.last = max(wall, self.last + TICK)
         return self.last
 
+    def read(self) -> datetime:
+        """The time as `now` would give it, without using it up."""
+        return max(self._wall(), self.last)
+
     def alarm(self) -> str:
         """What is wrong with the wall clock, or ''."""
         if self.stepped_back <= TOLERATED:
             return ""
         at = f"{self.last:%Y-%m-%dT%H:%M:%SZ}"
         return f"the clock went back by {self.stepped_back}; times stand still at {at} until it catches up"
+
+
+class Leap:
+    """Notices that the wall clock was set forward: it has gone further than time itself, by more than is tolerated."""
+
+    def __init__(self, wall: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._last = wall(), monotonic()
+
+    def look(self) -> timedelta:
+        """By how much the wall clock has leapt since the last look; zero for what is tolerated, and for a step back."""
+        (wall, ticks), self._last = self._last, (self._wall(), self._monotonic())
+        leapt = (self._last[0] - wall) - timedelta(seconds=self._last[1] - ticks)
+        return leapt if leapt > TOLERATED else timedelta(0)

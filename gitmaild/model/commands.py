@@ -69,13 +69,55 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve:
+    """Ask for leases on paths, or on slots. `existing` are those of `paths` that name something in the worktree as they
+    stand, wildcards and all; who reads the drop finds out."""
+
+    envelope: Envelope
+    paths: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    ttl_seconds: int = 0
+    exclusive: bool = True
+    reason: str = ""
+    wait_seconds: int = 0
+    atomic: bool = False
+    broad: bool = False
+    existing: frozenset[str] = frozenset()
+    extra: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Extend leases: those named by id, path or slot, or all of one's own. `extend_seconds` 0: by a whole term from now."""
+
+    envelope: Envelope
+    leases: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    extend_seconds: int = 0
+    extra: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """End leases: those named by id, path or slot, or all of one's own. The Overseer may end anybody's, with a reason."""
+
+    envelope: Envelope
+    leases: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    reason: str = ""
+    extra: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Open a project: its directory in the tree, with the Overseer's profile. Asked by `init`, never by a drop."""
 
     envelope: Envelope
 
 
-Command = Send | Register | Retire | File | Found
+Command = Send | Register | Retire | File | Reserve | Renew | Release | Found
 
 # The `kind:` of a dropped file, and the fields that it may hold besides those of every drop.
 COMMON = ("kind", "from", "date", "request_id")
@@ -85,5 +127,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "retire": ("agent", "reason"),
     "read": ("ids",),
     "ack": ("ids",),
+    "reserve": tuple("paths slots ttl_seconds exclusive reason wait_seconds atomic broad".split()),
+    "renew": ("leases", "paths", "slots", "extend_seconds"),
+    "release": ("leases", "paths", "slots", "reason"),
 }
-LISTS = frozenset({"to", "cc", "bcc", "attachments", "ids"})
+LISTS = frozenset({"to", "cc", "bcc", "attachments", "ids", "paths", "slots", "leases"})

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from gitmaild.model.errors import refuse
 
 MESSAGE_ID = re.compile(r"msg_([0-9]{8})_([0-9a-f]{8,32})")
+LEASE_ID = re.compile(r"lease_([0-9]{8})_([0-9a-f]{8,32})")
 COMMAND_ID = re.compile(r"cmd_([0-9]{8})_([0-9a-f]{8,32})")
 _THREAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names that a file system or a shell keeps for itself; a thread of that name gets a suffix instead.
@@ -50,6 +51,12 @@ def note_id(command_id: str) -> str:
     """The id of the note from Postmaster that a command gives rise to; the same however often it is planned."""
     day = digits(command_id).partition("_")[0]
     return f"msg_{day}_{_hash(f'note {digits(command_id)}')[:12]}"
+
+
+def lease_id(command_id: str, thing: str) -> str:
+    """The id of the lease that a command is granted on a thing, at once or later; the same however often it is planned."""
+    day = digits(command_id).partition("_")[0]
+    return f"lease_{day}_{_hash(f'lease {digits(command_id)} {thing}')[:12]}"
 
 
 def check_thread_id(text: str, *, line: int = 0) -> str:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitmaild.model.ids import MESSAGE_ID, hex_of
+from gitmaild.model.ids import LEASE_ID, MESSAGE_ID, hex_of
 from gitmaild.model.message import IMPORTANCE, Message
 from gitmaild.model.names import is_desk_name, is_slug
 
@@ -27,6 +27,7 @@ _SHARD = r"(\d{4}/\d\d/\d\d/\d\d)(?:/\d{3,6})?"
 _COPY = re.compile(rf"([a-z0-9-]+)/agents/([A-Za-z]+)/(inbox|read|acked)/{_SHARD}/([^/]+)", re.ASCII)
 _CANONICAL = re.compile(rf"([a-z0-9-]+)/messages/{_SHARD}/(msg_\d{{8}}_[0-9a-f]{{8,32}})\.md", re.ASCII)
 _PROFILE = re.compile(r"([a-z0-9-]+)/agents/([A-Za-z]+)/profile\.yaml")
+_LEASE = re.compile(rf"([a-z0-9-]+)/leases/({LEASE_ID.pattern})\.yaml", re.ASCII)
 _ATTACHMENT = re.compile(rf"([a-z0-9-]+)/attachments/([0-9a-f]{{2}})/(\2[0-9a-f]{{62}})/({ATTACHMENT_NAME})")
 
 
@@ -74,7 +75,15 @@ class AttachmentPath:
     name: str
 
 
-Place = Copy | Canonical | ProfilePath | AttachmentPath
+@dataclass(frozen=True, slots=True)
+class LeasePath:
+    """A lease that is held now."""
+
+    project: str
+    lease_id: str
+
+
+Place = Copy | Canonical | ProfilePath | AttachmentPath | LeasePath
 
 
 def recognise(path: str) -> Place | None:
@@ -93,6 +102,8 @@ def recognise(path: str) -> Place | None:
         return Canonical(m[1], m[3])
     elif (m := _PROFILE.fullmatch(path)) and is_desk_name(m[2]):
         return ProfilePath(m[1], m[2])
+    elif m := _LEASE.fullmatch(path):
+        return LeasePath(m[1], m[2])
     elif m := _ATTACHMENT.fullmatch(path):
         return AttachmentPath(m[1], m[3], m[4])
     return None
@@ -156,3 +167,26 @@ def attachment(project: str, sha256: str, name: str) -> str:
 def request(project: str, agent: str, sha256: str) -> str:
     """Where the first answer to a `request_id` is kept; `sha256` is that of the request id."""
     return f"{project}/agents/{agent}/requests/{sha256[:2]}/{sha256}.yaml"
+
+
+def leases(project: str) -> str:
+    return f"{project}/leases"
+
+
+def lease(project: str, lease_id: str) -> str:
+    return f"{project}/leases/{lease_id}.yaml"
+
+
+def ended_leases(project: str) -> str:
+    """Below it, leases lie by the day on which they ended."""
+    return f"{project}/leases-ended"
+
+
+def lease_queue(project: str) -> str:
+    """Requests that wait, one file each, named so that they sort in the order in which they were made."""
+    return f"{project}/lease-queue"
+
+
+def fence(project: str) -> str:
+    """The file that holds the last fencing number."""
+    return f"{project}/fence.yaml"

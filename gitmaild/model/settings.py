@@ -13,6 +13,12 @@ class Settings:
     attachments_limit: int = 25 * 1024 * 1024
     subject_limit: int = 200
     names: str = "camelcase"
+    # What may be held, and for how long.
+    lease_seconds: int = 3600
+    lease_longest: int = 7 * 24 * 3600
+    lease_patterns: int = 100
+    leases_per_agent: int = 1000
+    lease_warning: int = 300
     # How the daemon works.
     batch_files: int = 256
     batch_bytes: int = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ the same through both.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -117,8 +117,7 @@ def scalar(text: str) -> str:
     """`text` as one YAML scalar that this module reads back unchanged."""
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", quoted)
+    return _printable(json.dumps(text, ensure_ascii=False))
 
 
 Written = Value | bool | int | datetime
@@ -132,6 +131,21 @@ def write(fields: Iterable[tuple[str, Written]]) -> str:
 def write_lines(key: str, items: Iterable[str]) -> str:
     """A list field with one item a line, for lists that people read."""
     return f"{key}:\n" + "".join(f"- {scalar(item)}\n" for item in items)
+
+
+def write_rows(key: str, rows: Iterable[Mapping[str, Value | int | bool]]) -> str:
+    """A list field whose items are flow mappings, one a line: YAML and, item by item, JSON. `[]` where there are none."""
+    lines = [f"- {_printable(json.dumps(row, ensure_ascii=False))}\n" for row in rows]
+    return f"{key}:\n" + "".join(lines) if lines else f"{key}: []\n"
+
+
+def read_rows(items: Iterable[str]) -> list[dict[str, object]]:
+    """The inverse of `write_rows`. Raises ValueError for an item that it did not write."""
+    return [dict(json.loads(item)) for item in items]
+
+
+def _printable(quoted: str) -> str:
+    return _UNPRINTABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", quoted)
 
 
 def fence(lines: str, body: str) -> str:

@@ -7,31 +7,17 @@ being planned, and from a test's dictionary.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
 
 from gitmaild.model import layout
 from gitmaild.model.errors import Refused
 from gitmaild.model.ids import MESSAGE_ID, note_id
 from gitmaild.model.layout import AttachmentPath
+from gitmaild.model.lease import Lease
 from gitmaild.model.message import Message, Value
-from gitmaild.model.names import OVERSEER
+from gitmaild.model.names import OVERSEER, is_slug
 from gitmaild.rules import frontmatter, render
-
-
-class Tree(Protocol):
-    """Read access to one state of the mailbox. Paths are relative to the top; `/` separates."""
-
-    def names(self, path: str) -> list[str]:
-        """The entries of a directory in git's order, directories with a trailing slash; [] where there is none."""
-
-    def oid(self, path: str) -> str:
-        """The id of the blob or tree at `path`, or ''."""
-
-    def read(self, path: str) -> bytes | None:
-        """The bytes of the blob at `path`, or None."""
-
-    def size(self, path: str) -> int:
-        """The number of entries of the directory at `path`."""
+from gitmaild.rules.holdings import Holdings, parse_lease
+from gitmaild.rules.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +55,47 @@ class Held:
     path: str
 
 
+def projects(tree: Tree) -> list[str]:
+    """The projects of a mailbox: directories at its top that are called as one may be."""
+    return [name[:-1] for name in tree.names("") if name.endswith("/") and is_slug(name[:-1])]
+
+
 class Mailbox:
     """One project's part of a tree."""
 
-    def __init__(self, tree: Tree, project: str) -> None:
+    def __init__(self, tree: Tree, project: str, holdings: Holdings | None = None) -> None:
+        """`holdings` is what was read of the project's leases before, to be brought in line with this tree."""
         self.tree = tree
         self.project = project
+        self._holdings = holdings
         self._profiles: dict[tuple[str, str], Profile] = {}
         self._last_leaf: dict[str, int] = {}
+
+    def holdings(self) -> Holdings:
+        """Who holds what, and who waits for it."""
+        self._holdings = self._holdings or Holdings(self.project)
+        return self._holdings.look(self.tree)
+
+    def ended_leases(self) -> Iterator[Lease]:
+        """Leases that were released or have expired, the newest end first."""
+        top = layout.ended_leases(self.project)
+        for year in reversed(self.tree.names(top)):
+            for month in reversed(self.tree.names(f"{top}/{year[:-1]}")):
+                for day in reversed(self.tree.names(f"{top}/{year}{month[:-1]}")):
+                    yield from self._ended_on(f"{top}/{year}{month}{day[:-1]}")
+
+    def _ended_on(self, day: str) -> list[Lease]:
+        files = [
+            f"{leaf}/{name}" for leaf in self.leaves_of(day) for name in self.tree.names(leaf) if name.endswith(".yaml")
+        ]
+        found = [lease for path in files if (lease := parse_lease(self.tree.read(path) or b"")) and lease.ended]
+        return sorted(found, key=lambda lease: (lease.ended or lease.expires, lease.fence), reverse=True)
+
+    def fence(self) -> int:
+        """The last fencing number that was given, 0 before the first."""
+        data = self.tree.read(layout.fence(self.project)) or b""
+        digits = data.partition(b": ")[2].strip()
+        return int(digits) if digits.isdigit() else 0
 
     def exists(self) -> bool:
         return bool(self.tree.oid(layout.project_file(self.project)))

@@ -1,6 +1,5 @@
 """Dropped bytes to a command, or to the refusal that its sender gets. The only place where text becomes meaning."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 
@@ -11,11 +10,12 @@ from gitmaild.model.layout import ATTACHMENT_NAME
 from gitmaild.model.message import IMPORTANCE, Value
 from gitmaild.model.names import parse_address
 from gitmaild.model.settings import Settings
-from gitmaild.rules import frontmatter, render
+from gitmaild.rules import frontmatter, parse_lease, render
+from gitmaild.rules.fields import boolean, did_you_mean, other_spelling, short
 from gitmaild.rules.frontmatter import Field, Fields
 
-_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
-_FREE_TEXT = frozenset({"subject", "task_description", "reason", "program", "model", "date"})
+# `paths`: `*.py` and `!x` are patterns, good or bad ones, and never nodes of YAML.
+_FREE_TEXT = frozenset({"subject", "task_description", "reason", "program", "model", "date", "paths"})
 _ATTACHMENT_NAME = re.compile(ATTACHMENT_NAME)
 
 
@@ -78,13 +78,6 @@ def ignored(kind: str, extra: Iterable[tuple[str, Value]]) -> tuple[str, ...]:
     return tuple(f"{key}{did_you_mean(key, known)}" for key, _ in extra if key not in known)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean x?` for the nearest known word, or nothing. Case and dashes do not count as a difference."""
-    folded = {name.lower().replace("-", "_"): name for name in known}
-    near = difflib.get_close_matches(word.lower().replace("-", "_"), folded, n=1, cutoff=0.6)
-    return f"; did you mean {folded[near[0]]}?" if near else ""
-
-
 def _with_request(envelope: Envelope, request: str) -> Envelope:
     return Envelope(envelope.id, envelope.project, envelope.agent, envelope.drop, envelope.sha256, request)
 
@@ -114,7 +107,7 @@ def _send(fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str,
     to, cc, bcc = (_addresses(fields, key) for key in ("to", "cc", "bcc"))
     reply = fields.get("in_reply_to")
     if not (to or cc or bcc or reply):
-        raise refuse("no-recipient", f"no recipient{_other_spelling('to', fields)}", 'add "to:"', field="to")
+        raise refuse("no-recipient", f"no recipient{other_spelling('to', fields)}", 'add "to:"', field="to")
     if len(to) + len(cc) + len(bcc) > settings.recipient_limit:
         raise too_many_recipients(len(to) + len(cc) + len(bcc), settings)
     subject = fields.get("subject")
@@ -129,7 +122,7 @@ def _send(fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str,
         subject=subject.value if subject else None,
         thread_id=check_thread_id(thread.value, line=thread.line) if thread and thread.value else "",
         importance=_importance(fields),
-        ack_required=_boolean(fields, "ack_required"),
+        ack_required=boolean(fields, "ack_required"),
         in_reply_to=check_message_id(reply.value, field="in_reply_to", line=reply.line) if reply else "",
         attachments=_attachments(fields),
         extra=extra,
@@ -157,7 +150,7 @@ def _register(
         )
 
     def text(key: str) -> str | None:
-        return _short(key, fields[key]) if key in fields else None
+        return short(key, fields[key]) if key in fields else None
 
     return Register(envelope, text("program"), text("model"), text("task_description"), extra)
 
@@ -167,7 +160,7 @@ def _retire(
 ) -> Retire:
     agent = fields["agent"].value if "agent" in fields else envelope.agent
     parse_address(agent, field="agent", line=fields["agent"].line if "agent" in fields else 0)
-    return Retire(envelope, agent, _short("reason", fields["reason"]) if "reason" in fields else "", extra)
+    return Retire(envelope, agent, short("reason", fields["reason"]) if "reason" in fields else "", extra)
 
 
 def _file(folder: str) -> Callable[[Fields, str, Envelope, tuple[tuple[str, Value], ...], Settings], File]:
@@ -177,7 +170,7 @@ def _file(folder: str) -> Callable[[Fields, str, Envelope, tuple[tuple[str, Valu
         field = fields.get("ids")
         ids = frontmatter.as_list(field) if field else ()
         if not field or not ids:
-            raise refuse("no-ids", f"no ids{_other_spelling('ids', fields)}", 'add "ids: msg_..."', field="ids")
+            raise refuse("no-ids", f"no ids{other_spelling('ids', fields)}", 'add "ids: msg_..."', field="ids")
         for an_id in ids:
             check_message_id(an_id, field="ids", line=field.line)
         return File(envelope, folder, tuple(dict.fromkeys(ids)), extra)
@@ -191,6 +184,9 @@ _PARSERS: dict[str, Callable[[Fields, str, Envelope, tuple[tuple[str, Value], ..
     "retire": _retire,
     "read": _file("read"),
     "ack": _file("acked"),
+    "reserve": parse_lease.reserve,
+    "renew": parse_lease.renew,
+    "release": parse_lease.release,
 }
 
 
@@ -230,21 +226,6 @@ def _importance(fields: Fields) -> str:
     return word
 
 
-def _boolean(fields: Fields, key: str) -> bool:
-    if key not in fields:
-        return False
-    field = fields[key]
-    if field.value.lower() not in _BOOLEANS:
-        raise refuse(
-            "bad-boolean",
-            f"line {field.line}: {key}: {field.value[:40]!r} is neither yes nor no",
-            "use true, false, yes or no",
-            field=key,
-            line=field.line,
-        )
-    return _BOOLEANS[field.value.lower()]
-
-
 def _attachments(fields: Fields) -> tuple[str, ...]:
     if "attachments" not in fields:
         return ()
@@ -260,21 +241,3 @@ def _attachments(fields: Fields) -> tuple[str, ...]:
                 line=field.line,
             )
     return tuple(dict.fromkeys(names))
-
-
-def _short(key: str, field: Field) -> str:
-    text = field.value.strip()
-    if len(text) > 1000:
-        raise refuse(
-            "too-long",
-            f"line {field.line}: {key}: {len(text)} characters; limit 1000",
-            "shorten it",
-            field=key,
-            line=field.line,
-        )
-    return text
-
-
-def _other_spelling(wanted: str, fields: Fields) -> str:
-    near = difflib.get_close_matches(wanted, [k for k in fields if k not in COMMON], n=1, cutoff=0.5)
-    return f"; line {fields[near[0]].line} says {near[0]}: instead of {wanted}:" if near else ""

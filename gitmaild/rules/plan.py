@@ -11,7 +11,7 @@ from typing import assert_never
 
 from gitmaild.model import layout
 from gitmaild.model.changeset import Changeset, Put
-from gitmaild.model.commands import Command, Envelope, File, Found, Register, Retire, Send
+from gitmaild.model.commands import Command, Envelope, File, Found, Register, Release, Renew, Reserve, Retire, Send
 from gitmaild.model.errors import Refusal, Refused, refuse
 from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.message import Message
@@ -20,8 +20,10 @@ from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter, render
 from gitmaild.rules.commit import one_line, trailers
 from gitmaild.rules.filed import file
+from gitmaild.rules.lease_end import release, renew
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.people import found, register, retire
+from gitmaild.rules.reserve import reserve
 from gitmaild.rules.send import copies, send
 
 
@@ -82,6 +84,12 @@ def _planned(command: Command, mailbox: Mailbox, now: datetime, settings: Settin
             return retire(command, mailbox, now)
         case File():
             return file(command, mailbox, now)
+        case Reserve():
+            return reserve(command, mailbox, now, settings)
+        case Renew():
+            return renew(command, mailbox, now, settings)
+        case Release():
+            return release(command, mailbox, now)
         case Found():
             return found(command, mailbox, now)
         case _:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitmaild.model.names import EVERYONE, OVERSEER, POSTMASTER, parse_address
+from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox
-from gitmaild.rules.parse import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

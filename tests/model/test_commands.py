@@ -4,9 +4,18 @@ from dataclasses import fields
 
 import pytest
 
-from gitmaild.model.commands import COMMON, KINDS, LISTS, File, Register, Retire, Send
+from gitmaild.model.commands import COMMON, KINDS, LISTS, File, Register, Release, Renew, Reserve, Retire, Send
 
-COMMANDS = {"message": Send, "register": Register, "retire": Retire, "read": File, "ack": File}
+COMMANDS = {
+    "message": Send,
+    "register": Register,
+    "retire": Retire,
+    "read": File,
+    "ack": File,
+    "reserve": Reserve,
+    "renew": Renew,
+    "release": Release,
+}
 
 
 def test_every_kind_of_drop_has_a_command() -> None:

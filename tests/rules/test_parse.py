@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gitmaild.model.commands import Command, File, Register, Retire, Send
 from gitmaild.model.errors import Refusal
 from gitmaild.model.settings import Settings
-from gitmaild.rules.parse import did_you_mean, ignored, parse
+from gitmaild.rules.fields import did_you_mean
+from gitmaild.rules.parse import ignored, parse
 from tests.build import a_drop, an_envelope
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

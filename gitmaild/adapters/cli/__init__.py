@@ -31,6 +31,11 @@ _COMMANDS = {
     "ack": ("mail", "Acknowledge messages.", "Mail"),
     "thread": ("mail", "Print a conversation.", "Mail"),
     "wait": ("mail", "Wait until there is mail.", "Mail"),
+    "reserve": ("leases", "Reserve paths.", "Leases"),
+    "renew": ("leases", "Keep leases for longer.", "Leases"),
+    "release": ("leases", "Let go of leases.", "Leases"),
+    "leases": ("leases", "Who holds what, and who waits.", "Leases"),
+    "slot": ("leases", "Build slots: leases on a name.", "Leases"),
     "completion": ("completion", "Print the completion script of a shell.", "Other"),
 }
 
@@ -108,7 +113,7 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from gitmaild.rules.parse import did_you_mean  # noqa: PLC0415
+            from gitmaild.rules.fields import did_you_mean  # noqa: PLC0415
 
             raise click.UsageError(f"no command {args[0]!r}{did_you_mean(args[0], _COMMANDS)}", ctx) from error
 

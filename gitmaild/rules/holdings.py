@@ -1,0 +1,218 @@
+"""Who holds what: the lease files of a tree, read into values and into a table of patterns.
+
+`Holdings` is kept between commands. Before each look it is brought in line with the tree by blob ids, so that a thousand
+leases are parsed once and not for every command; what it says depends on the tree alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from gitmaild.model import layout
+from gitmaild.model.errors import Refused
+from gitmaild.model.ids import parse_stamp, stamp
+from gitmaild.model.lease import ACTIVE, Lease, Thing, Waiting, clash
+from gitmaild.model.leaseview import Row
+from gitmaild.model.overlap import overlap
+from gitmaild.model.pattern import BadPattern, Pattern
+from gitmaild.model.pattern_table import PatternTable
+from gitmaild.rules import frontmatter
+from gitmaild.rules.frontmatter import Fields, Written
+from gitmaild.rules.tree import Tree
+
+
+class Holdings:
+    """The leases and waiting requests of one project."""
+
+    def __init__(self, project: str) -> None:
+        self._project = project
+        self._files: dict[str, str] = {}  # path to blob id, of everything below that was read
+        self._leases: dict[str, Lease] = {}  # by path
+        self._waiting: dict[str, Waiting] = {}
+        self._table = PatternTable()
+
+    def look(self, tree: Tree) -> "Holdings":
+        """These holdings, as the tree has them now. A file that cannot be read as what it should be holds nothing."""
+        found: dict[str, str] = {}
+        for directory in (layout.leases(self._project), layout.lease_queue(self._project)):
+            found |= {f"{directory}/{name}": oid for name, oid in tree.entries(directory) if name.endswith(".yaml")}
+        for path in [path for path, oid in self._files.items() if found.get(path) != oid]:
+            self._forget(path)
+        for path in found.keys() - self._files.keys():
+            self._learn(path, tree.read(path) or b"")
+            self._files[path] = found[path]
+        return self
+
+    @property
+    def leases(self) -> list[Lease]:
+        """All that are held, the longest held first."""
+        return sorted(self._leases.values(), key=lambda lease: lease.fence)
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """The queue, in the order of asking."""
+        return [self._waiting[path] for path in sorted(self._waiting)]
+
+    def of(self, holder: str) -> list[Lease]:
+        return [lease for lease in self.leases if lease.holder == holder]
+
+    def in_the_way(self, thing: Thing, agent: str, *, exclusive: bool) -> list[Lease]:
+        """Every lease of somebody else that keeps `agent` from holding `thing`, the longest held first."""
+        if thing.slot:
+            found: Iterable[Lease] = (held for held in self._leases.values() if held.thing == thing)
+        else:
+            found = self._table.overlapping(Pattern.parse(thing.pattern, broad=True))
+        others = [held for held in found if held.holder != agent and clash(exclusive, held.exclusive)]
+        return sorted(others, key=lambda held: held.fence)
+
+    def ahead(self, thing: Thing, agent: str, *, exclusive: bool, before: str = "") -> Iterator[tuple[Waiting, Thing, str]]:
+        """(request, its thing, a path that both have) of each request of somebody else that waits for the same, in order;
+        with `before`, only of those that asked before that number."""
+        for request in self.waiting:
+            if request.agent == agent or (before and request.number >= before) or not clash(exclusive, request.exclusive):
+                continue
+            for other in request.things:
+                witness = meet(thing, other)
+                if witness is not None:
+                    yield request, other, witness
+
+    def rows(self) -> list[Row]:
+        """The lease view's lines: leases on paths."""
+        return [_row(lease) for lease in self.leases if lease.thing.pattern]
+
+    def _learn(self, path: str, data: bytes) -> None:
+        if path.startswith(layout.leases(self._project) + "/"):
+            if lease := parse_lease(data):
+                self._leases[path] = lease
+                if lease.thing.pattern:
+                    self._table.add(Pattern.parse(lease.thing.pattern, broad=True), lease)
+        elif request := parse_waiting(path.rpartition("/")[2].removesuffix(".yaml"), data):
+            self._waiting[path] = request
+
+    def _forget(self, path: str) -> None:
+        del self._files[path]
+        self._waiting.pop(path, None)
+        lease = self._leases.pop(path, None)
+        if lease and lease.thing.pattern:
+            self._table.remove(Pattern.parse(lease.thing.pattern, broad=True), lease)
+
+
+def meet(one: Thing, other: Thing) -> str | None:
+    """A path that both things have ('' for one slot), or None where they have nothing in common."""
+    if one.slot or other.slot:
+        return "" if one == other else None
+    return overlap(Pattern.parse(one.pattern, broad=True), Pattern.parse(other.pattern, broad=True))
+
+
+def render_lease(lease: Lease) -> bytes:
+    fields: list[tuple[str, Written]] = [
+        ("id", lease.id),
+        ("slot", lease.thing.slot) if lease.thing.slot else ("pattern", lease.thing.pattern),
+        ("exclusive", lease.exclusive),
+        ("holder", lease.holder),
+        ("fence", lease.fence),
+        ("granted", lease.granted),
+        ("expires", lease.expires),
+        ("ttl_seconds", lease.ttl_seconds),
+        ("reason", lease.reason),
+        ("state", lease.state),
+    ]
+    fields += [("warned", True)] if lease.warned else []
+    fields += [("ended", lease.ended)] if lease.ended else []
+    fields += [("because", lease.because)] if lease.because else []
+    return frontmatter.write(fields).encode()
+
+
+def parse_lease(data: bytes) -> Lease | None:
+    """The inverse of `render_lease`; None for bytes that gitmaild did not write."""
+    try:
+        fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
+        ended = parse_stamp(_one(fields, "ended")) if "ended" in fields else None
+        lease = Lease(
+            fields["id"].value,
+            _thing(_one(fields, "pattern"), _one(fields, "slot")),
+            fields["holder"].value,
+            fields["exclusive"].value == "true",
+            int(fields["fence"].value),
+            parse_stamp(fields["granted"].value),
+            parse_stamp(fields["expires"].value),
+            int(fields["ttl_seconds"].value),
+            reason=_one(fields, "reason"),
+            warned=_one(fields, "warned") == "true",
+            state=_one(fields, "state") or ACTIVE,
+            ended=ended,
+            because=_one(fields, "because"),
+        )
+    except (Refused, KeyError, ValueError):
+        return None
+    return lease
+
+
+def render_waiting(request: Waiting) -> bytes:
+    fields: list[tuple[str, Written]] = [
+        ("command", request.command_id),
+        ("agent", request.agent),
+        ("exclusive", request.exclusive),
+        ("ttl_seconds", request.ttl_seconds),
+        ("until", request.until),
+        ("reason", request.reason),
+        ("atomic", request.atomic),
+    ]
+    lists = [
+        ("paths", [t.pattern for t in request.things if t.pattern]),
+        ("slots", [t.slot for t in request.things if t.slot]),
+    ]
+    return (
+        frontmatter.write(fields) + "".join(frontmatter.write_lines(key, items) for key, items in lists if items)
+    ).encode()
+
+
+def parse_waiting(number: str, data: bytes) -> Waiting | None:
+    """The inverse of `render_waiting`, for the file called `<number>.yaml`."""
+    try:
+        fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
+        many = {key: frontmatter.as_list(fields[key]) if key in fields else () for key in ("paths", "slots")}
+        request = Waiting(
+            number,
+            fields["command"].value,
+            fields["agent"].value,
+            (*(_thing(path, "") for path in many["paths"]), *(_thing("", slot) for slot in many["slots"])),
+            fields["exclusive"].value == "true",
+            int(fields["ttl_seconds"].value),
+            parse_stamp(fields["until"].value),
+            reason=_one(fields, "reason"),
+            atomic=_one(fields, "atomic") == "true",
+        )
+    except (Refused, KeyError, ValueError):
+        return None
+    return request
+
+
+def number(command_id: str, at: datetime) -> str:
+    """The name of a request in the queue: the time of asking, then what keeps it apart."""
+    return f"{at:%Y%m%dT%H%M%S.%fZ}_{command_id.rpartition('_')[2]}"
+
+
+def _thing(pattern: str, slot: str) -> Thing:
+    """Raises ValueError for a pattern that is none: whoever wrote the file, the guard must be able to read it."""
+    if slot:
+        return Thing(slot=slot)
+    try:
+        return Thing(Pattern.parse(pattern, broad=True).text)
+    except BadPattern as bad:
+        raise ValueError(pattern) from bad
+
+
+def _one(fields: Fields, key: str) -> str:
+    return fields[key].value if key in fields else ""
+
+
+def _row(lease: Lease) -> Row:
+    return Row(
+        expires=stamp(lease.expires),
+        exclusive=lease.exclusive,
+        holder=lease.holder,
+        fence=lease.fence,
+        pattern=lease.thing.pattern,
+        lease_id=lease.id,
+        reason=lease.reason,
+    )
