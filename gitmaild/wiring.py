@@ -5,6 +5,7 @@ What only a daemon or a rare command needs is imported where it is needed: `inbo
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -21,9 +22,12 @@ from gitmaild.model.registry import Registry
 from gitmaild.rules import roots as roots_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitmaild.app.daemon import Daemon
     from gitmaild.app.ports import Watcher
     from gitmaild.app.queries import Reader
+    from gitmaild.edges.hooks import Hooks
     from gitmaild.edges.supervisor import Supervisor
     from gitmaild.model.settings import Settings
 
@@ -31,6 +35,7 @@ __all__ = [
     "Home",
     "Office",
     "enrol",
+    "guard_hooks",
     "look",
     "open_office",
     "open_reader",
@@ -367,3 +372,16 @@ def supervisor(home: Home, environment: Mapping[str, str], *, launchd: bool, har
         return Launchd(home.path, environment)
     places = [place for project in registry(home).projects.values() for place in project.worktrees] if hardened else []
     return Systemd(home.path, environment, hardened=hardened, writable=places)
+
+
+def guard_hooks(place: Path, environment: Mapping[str, str], *, version: "Sequence[int] | None" = None) -> "Hooks":
+    """The guard's hooks in the repository around `place`. Raises `Refused` where there is none."""
+    from gitmaild.edges.hookfile import render  # noqa: PLC0415
+    from gitmaild.edges.hooks import Hooks  # noqa: PLC0415
+
+    here = Path(__file__).parent
+    # In a checkout the hooks lie beside the package, in a wheel they are within.
+    shipped = here / "hooks" if (here / "hooks").is_dir() else here.parent / "hooks"
+    program = here / "adapters" / "guard" / "__main__.py"
+    stub = render((shipped / "guard").read_text(), python=Path(sys.executable), program=program)
+    return Hooks(place, stub, environment, version=tuple(version) if version else None)

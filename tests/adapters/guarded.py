@@ -6,7 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from gitmaild import wiring
 from gitmaild.adapters.guard.program import main, stamp
+from gitmaild.edges.hooks import Installed
 from gitmaild.model import leaseview
 from gitmaild.model.leaseview import Row
 
@@ -80,6 +82,9 @@ class Guarded:
             now=self.now,
         )
         return status, said.getvalue()
+
+    def install(self, **how: bool) -> Installed:
+        return wiring.guard_hooks(self.top, os.environ).install(**how)
 
     def passes(self) -> list[list[str]]:
         path = self.top / ".git" / "gitmaild-passes"
