@@ -17,7 +17,7 @@ from gitmaild.edges.home import Home, LeaseViews, ThreadIndex
 from gitmaild.edges.lock import Lock, Locked
 from gitmaild.model import names
 from gitmaild.model.drop import Hint
-from gitmaild.model.errors import MailError, Refused
+from gitmaild.model.errors import MailError, Refused, refuse
 from gitmaild.model.registry import Registry
 from gitmaild.rules import roots as roots_file
 
@@ -35,7 +35,9 @@ __all__ = [
     "Home",
     "Office",
     "enrol",
+    "forget_prefix",
     "guard_hooks",
+    "guard_project",
     "look",
     "open_office",
     "open_reader",
@@ -385,3 +387,40 @@ def guard_hooks(place: Path, environment: Mapping[str, str], *, version: "Sequen
     program = here / "adapters" / "guard" / "__main__.py"
     stub = render((shipped / "guard").read_text(), python=Path(sys.executable), program=program)
     return Hooks(place, stub, environment, version=tuple(version) if version else None)
+
+
+def guard_project(home: Home, place: Path, environment: Mapping[str, str], *, project: str) -> tuple[str, str]:
+    """Make the repository around `place` know its project: (slug, prefix of its paths there). Idempotent.
+
+    A submodule that is not enrolled itself belongs to the project that its superproject is in. Raises `Refused` where there
+    is no project, or `project` is not one of this home.
+    """
+    from gitmaild.edges import hooks, worktree  # noqa: PLC0415
+
+    found, known = worktree.find(place), registry(home)
+    if project:
+        path = Path(project).expanduser().resolve()
+        named = known.projects.get(project) or (known.of_worktree(path) if path.is_dir() else None)
+        if named is None:
+            names_known = ", ".join(known.projects) or "none yet"
+            raise refuse("no-project", f"no project {project!r}", f"run gitmaild init there (known: {names_known})")
+        worktree.mark(found, home=home.path, project=named.slug)
+        return named.slug, ""
+    if own := known.of_repository(str(found.repository)):
+        worktree.mark(found, home=home.path, project=own.slug)
+        return own.slug, ""
+    outer = found.top
+    while above := hooks.superproject(outer, environment):
+        outer = above.resolve()
+        if enrolled := known.of_repository(str(worktree.find(outer).repository)):
+            prefix = f"{found.top.relative_to(outer)}/"
+            worktree.mark(found, home=home.path, project=enrolled.slug, prefix=prefix)
+            return enrolled.slug, prefix
+    raise refuse("no-project", f"{found.top} is in no project", "run gitmaild init there, or name its project")
+
+
+def forget_prefix(place: Path) -> bool:
+    """Take back what `guard_project` wrote into a submodule. True where there was something."""
+    from gitmaild.edges import worktree  # noqa: PLC0415
+
+    return worktree.unmark(worktree.find(place))

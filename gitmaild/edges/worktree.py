@@ -33,15 +33,35 @@ def find(path: Path) -> Worktree:
         return Worktree(Path(repository.working_tree_dir).resolve(), common, True, name)
 
 
-def mark(worktree: Worktree, *, home: Path, project: str) -> None:
-    """Write `gitmaild.home` and `gitmaild.project` into the repository's shared configuration, for worktrees to come."""
+def mark(worktree: Worktree, *, home: Path, project: str, prefix: str = "") -> None:
+    """Write `gitmaild.home` and `gitmaild.project` into the repository's shared configuration, for worktrees to come.
+
+    `prefix` is where a submodule lies in the worktree of its project.
+    """
     import git  # noqa: PLC0415
 
     if worktree.is_git:
         with git.Repo(worktree.top) as repository:
-            for key, value in (("gitmaild.home", str(home)), ("gitmaild.project", project)):
-                # By git itself: GitPython's own writer loses the comments of the user's file.
-                repository.git.config("--local", key, value)
+            for key, value in (("home", str(home)), ("project", project), ("prefix", prefix)):
+                if value:
+                    # By git itself: GitPython's own writer loses the comments of the user's file.
+                    repository.git.config("--local", f"gitmaild.{key}", value)
+
+
+def unmark(worktree: Worktree) -> bool:
+    """Take the marks out of a submodule that only borrows its project. True where there were any."""
+    import git  # noqa: PLC0415
+
+    if not worktree.is_git:
+        return False
+    with git.Repo(worktree.top) as repository:
+        try:
+            repository.git.config("--local", "--get", "gitmaild.prefix")
+        except git.GitCommandError:
+            return False
+        for key in ("prefix", "project", "home"):
+            repository.git.config("--local", "--unset-all", f"gitmaild.{key}")
+    return True
 
 
 def settings(path: Path, environment: Mapping[str, str]) -> dict[str, str]:

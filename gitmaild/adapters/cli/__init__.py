@@ -19,6 +19,7 @@ _COMMANDS = {
     "log": ("office", "The audit trail: git log of the mailbox.", "Office"),
     "rebuild": ("office", "Make desks and indexes anew from the mailbox.", "Office"),
     "service": ("service", "Let systemd or launchd run the daemon.", "Office"),
+    "guard": ("guard", "Let git refuse commits to what others have reserved.", "Office"),
     "register": ("people", "Join, or say anew what you work on.", "People"),
     "agents": ("people", "Who is here.", "People"),
     "whois": ("people", "What is known of one agent.", "People"),
