@@ -56,7 +56,8 @@ class PatternTable:
     def matching(self, path: str, *, fold: bool = False) -> "list[Any]":
         """The values of the patterns that mean the file at `path`, each entry's once."""
         names = (path.casefold() if fold else path).split("/")
-        node, found = self._tree(fold=fold), list[Entry]()
+        node = self._tree(fold=fold)
+        found: list[Entry] = []
         for name in ["", *names]:
             if name:
                 after = node.kids.get(name)

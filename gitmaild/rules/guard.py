@@ -1,7 +1,8 @@
 """What the guard says of the paths that a commit touches. Imported at every commit: nothing here is worth an import."""
 
 from gitmaild.model.leaseview import Row, Torn, View
-from gitmaild.model.pattern import Pattern, PatternTable
+from gitmaild.model.pattern import Pattern
+from gitmaild.model.pattern_table import PatternTable
 
 
 class Finding:

@@ -131,6 +131,7 @@ def test_check_asks_before_an_edit(terminal: Terminal, shop: Guarded) -> None:
 
 def test_check_without_a_view_or_a_project_is_a_no(terminal: Terminal, shop: Guarded, tmp_path: Path) -> None:
     shop.view.unlink()
+    (terminal.here / ".gitmaild" / "leases" / ".view").unlink()
     blind = terminal("guard", "check", "README.md", "--json")
     assert (blind.status, blind.json["free"], "no lease view" in blind.json["blind"]) == (1, False, True)
     assert "gitmaild rebuild" in terminal("guard", "check", "README.md").err
