@@ -191,6 +191,7 @@ def open_office(
 ) -> Office:
     """Take the lock and recover. Raises `Locked` where another gitmaild has it, `Damaged` for a broken mailbox."""
     from gitmaild.app.alarms import Alarms  # noqa: PLC0415 - pygit2 below costs 60 ms that most commands never need
+    from gitmaild.app.bypasses import Bypasses  # noqa: PLC0415
     from gitmaild.app.daemon import Daemon  # noqa: PLC0415
     from gitmaild.app.filing import Filing  # noqa: PLC0415
     from gitmaild.app.intake import Intake  # noqa: PLC0415
@@ -199,6 +200,7 @@ def open_office(
     from gitmaild.app.roots import Roots  # noqa: PLC0415
     from gitmaild.app.tending import Tending  # noqa: PLC0415
     from gitmaild.app.threads import Threads  # noqa: PLC0415
+    from gitmaild.edges import commits  # noqa: PLC0415
     from gitmaild.edges.maintenance import Maintenance  # noqa: PLC0415
     from gitmaild.edges.notify import Notifier  # noqa: PLC0415
     from gitmaild.edges.repo import Repo  # noqa: PLC0415
@@ -244,6 +246,7 @@ def open_office(
             intake,
             mirrors=mirrors,
             filing=Filing(repo, mirrors, limits, monotonic),
+            bypasses=Bypasses(commits.Commits(commits.load(home.marks)), lambda marks: commits.store(home.marks, marks)),
             roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=open_root, post=home.post),
             watcher=watcher or _inotify(),
             clock=clock,

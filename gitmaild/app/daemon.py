@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gitmaild.app.alarms import Alarms
+from gitmaild.app.bypasses import Bypasses
 from gitmaild.app.filing import Filing
 from gitmaild.app.intake import Halted, Intake, describe
 from gitmaild.app.mirrors import Mirrors
@@ -41,6 +42,7 @@ class Daemon:
         mirrors: Mirrors,
         filing: Filing,
         roots: Roots,
+        bypasses: Bypasses,
         watcher: Watcher,
         clock: Clock,
         alarms: Alarms,
@@ -57,6 +59,7 @@ class Daemon:
     ) -> None:
         self._repo, self.intake, self.mirrors = repo, intake, mirrors
         self.filing, self.roots, self._watcher = filing, roots, watcher
+        self._bypasses = bypasses
         self._clock, self.alarms, self._settings = clock, alarms, settings
         self._also_watch = also_watch
         self._registry, self._report, self._notify, self._upkeep = registry, report, notify, upkeep
@@ -142,6 +145,7 @@ class Daemon:
             for path in self.filing.audit(self.intake.seen):
                 log.info("mended path=%s", path)
             self.mirrors.vouch(self._wall())
+            self._look_for_bypasses()
         except (MailError, Refused, OSError) as error:
             self._failed(error)
         self.alarms.set("polling", self._watcher.polling, self._now())
@@ -202,6 +206,15 @@ class Daemon:
         if self._watchdog_seconds:
             until = min(until, self._fed + self._watchdog_seconds / 2)
         return max(until - now, 0.0)
+
+    def _look_for_bypasses(self) -> None:
+        try:
+            if found := self._bypasses.look(self._registry(), self.intake.roots, self.intake.envelope):
+                self.intake.record(found)
+            self._bypasses.remember()
+        except (MailError, OSError):
+            self._bypasses.forget()
+            raise
 
     def _look_at_clock(self) -> None:
         """Where the clock was set forward, no lease runs out for one usual term: it may be set right again."""

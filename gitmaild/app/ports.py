@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gitmaild.model.changeset import Changeset, Landed
+from gitmaild.model.commit import Made
 from gitmaild.model.drop import Claim, Dropped, Hint, Waiting
 from gitmaild.rules.tree import Tree
 
@@ -106,6 +107,14 @@ class LeaseViews(Protocol):
 
     def put(self, project: str, data: bytes) -> None: ...
     def touch(self, mtime_ns: int) -> None: ...
+
+
+class Commits(Protocol):
+    """Commits made in the users' worktrees. See `edges.commits`."""
+
+    marks: dict[str, int]
+
+    def fresh(self, worktree: Path) -> list[Made]: ...
 
 
 class Watcher(Protocol):

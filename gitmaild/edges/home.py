@@ -59,6 +59,7 @@ class Home:
         self.roots = path / "roots.yaml"
         self.config = path / "config.yaml"
         self.lock = self.state / "lock"
+        self.marks = self.state / "reflogs"
 
     def make(self) -> None:
         """Create what is missing, for its owner alone."""

@@ -1,6 +1,7 @@
 """What may be asked of the post office. One dataclass a kind; every door and every dropped file becomes one of these."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from gitmaild.model.message import Value
 
@@ -115,6 +116,18 @@ class Found:
     """Open a project: its directory in the tree, with the Overseer's profile. Asked by `init`, never by a drop."""
 
     envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """Record a commit of the code repository that may have gone past the guard. Asked by the daemon, never by a drop."""
+
+    envelope: Envelope
+    commit: str
+    at: datetime
+    paths: tuple[str, ...]
+    agent: str = ""  # who is likely to have made it, '' for nobody knows
+    worktree: str = ""
 
 
 Command = Send | Register | Retire | File | Reserve | Renew | Release | Found

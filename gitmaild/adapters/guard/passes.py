@@ -1,11 +1,10 @@
 """The trace of passes: how the daemon tells a holder's own commit from one that went past the guard.
 
-One line in `<git common dir>/gitmaild-passes`: time, identity or `-`, `holder` or `warned`, and the tree of the index.
+One line in `<git common dir>/gitmaild-passes`: identity or `-`, `holder` or `warned`, and the tree of the index.
 """
 
 import os
 import sys
-import time
 
 from gitmaild.adapters.guard.repository import Git, Place
 
@@ -13,14 +12,14 @@ NAME = "gitmaild-passes"
 _LARGEST = 256 * 1024
 
 
-def leave(git: Git, place: Place, who_and_why: str, now: float) -> None:
+def leave(git: Git, place: Place, who_and_why: str) -> None:
     """Add a line, or hand its words to the hook's script, which adds it when the hooks after it have had the index."""
     path = os.path.join(place.common_dir, NAME)
     try:
         if git.environ.get("GITMAILD_GUARD_STUB") and git.environ.get("GIT_INDEX_FILE"):
             sys.stdout.write(f"{who_and_why}\n")
         elif tree := _tree(git, place):
-            _append(path, f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(now))} {who_and_why} {tree}\n")
+            _append(path, f"{who_and_why} {tree}\n")
         _shorten(path)
     except OSError:
         # A trace that is missing makes the daemon ask a question too many. A commit is worth more.

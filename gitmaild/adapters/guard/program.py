@@ -115,7 +115,7 @@ def _decide(git: Git, event: str, arguments: list[str], stdin: "BinaryIO", now: 
     gate = Gate(event, git.environ, known, place, now)
     said = gate.judge(paths)
     if event == "pre-commit" and (said.is_holder or (said.blocked and gate.is_warning)):
-        passes.leave(git, place, f"{gate.who or '-'} {'warned' if said.blocked else 'holder'}", now)
+        passes.leave(git, place, f"{gate.who or '-'} {'warned' if said.blocked else 'holder'}")
     return words.spoken(gate, said, now), 1 if said.blocked and not gate.is_warning else 0
 
 
