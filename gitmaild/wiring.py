@@ -3,6 +3,7 @@
 What only a daemon or a rare command needs is imported where it is needed: `inbox` must start in a tenth of a second.
 """
 
+import contextlib
 import errno
 import os
 import sys
@@ -58,6 +59,16 @@ def uptime() -> float:
     """Seconds that never go back, and that a machine counts while it sleeps where it can."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+
+
+def give_back_memory() -> None:
+    """Return to the system what making mirrors from nothing has left behind: a third of the process at 20,000 messages."""
+    import ctypes  # noqa: PLC0415 - 5 ms, for the daemon alone
+    import gc  # noqa: PLC0415
+
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # malloc_trim is glibc's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def registry(home: Home) -> Registry:
@@ -257,6 +268,7 @@ def open_office(
             report=_on_change(lambda state: home.store("status.json", state)),
             notify=notifier.send,
             upkeep=upkeep_poll,
+            give_back_memory=give_back_memory,
             rebuild_asked=lambda: take_request(home, REBUILD),
             watchdog_seconds=notifier.watchdog_seconds,
             wall=wall,

@@ -29,6 +29,8 @@ _PAGE_LAG = 0.25
 # Under load, writing pages that took t seconds is not repeated for this many t: mail comes first.
 _PAGE_REST = 10
 _LONGEST_WAIT = 300.0
+# Cold threads, audits and questions leave something behind each time; so often it is forgotten.
+_TIDYING = 600.0
 
 
 class Daemon:
@@ -53,6 +55,7 @@ class Daemon:
         notify: Callable[..., None],
         upkeep: Callable[[], str],
         rebuild_asked: Callable[[], bool],
+        give_back_memory: Callable[[], None],
         watchdog_seconds: float = 0.0,
         wall: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -63,10 +66,12 @@ class Daemon:
         self._clock, self.alarms, self._settings = clock, alarms, settings
         self._also_watch = also_watch
         self._registry, self._report, self._notify, self._upkeep = registry, report, notify, upkeep
+        self._give_back_memory = give_back_memory
         self._rebuild_asked, self._watchdog_seconds = rebuild_asked, watchdog_seconds
         self._wall, self._monotonic = wall, monotonic
         self._outboxes: Outboxes = intake.outboxes
         self._stopping = False
+        self._next_tidying = monotonic() + _TIDYING
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
         self._leap, self._trust_clock_at = Leap(wall, monotonic), 0.0
         self._page_lag = _PAGE_LAG
@@ -98,6 +103,7 @@ class Daemon:
         for name in self._repo.clear_leftovers(before=self._wall().timestamp() - 3600):
             log.info("removed-leftover name=%s (a previous daemon died)", name)
         self.scan()
+        self._tidy()
 
     def close(self) -> None:
         try:
@@ -146,6 +152,8 @@ class Daemon:
                 log.info("mended path=%s", path)
             self.mirrors.vouch(self._wall())
             self._look_for_bypasses()
+            if self._monotonic() >= self._next_tidying:
+                self._tidy()
         except (MailError, Refused, OSError) as error:
             self._failed(error)
         self.alarms.set("polling", self._watcher.polling, self._now())
@@ -282,10 +290,17 @@ class Daemon:
         self.roots.close()
         self.intake.accept_tip()
         self._open_books()
+        self._tidy()
         # Only now: what a full disk cuts short begins anew at the next scan.
         self._to_rebuild = False
         self.alarms.clear(Halted.code)
         self._recovered()
+
+    def _tidy(self) -> None:
+        """Forget what was read of the history, and give its memory back."""
+        self._next_tidying = self._monotonic() + _TIDYING
+        self._repo.let_go()
+        self._give_back_memory()
 
     def _open_books(self) -> None:
         """What must be known before the first root is attached; nothing of it where the history was rewritten."""

@@ -194,7 +194,8 @@ class Repo:
         """(id, message, commit time) from `tip` back to the beginning."""
         if tip:
             with _reading(f"the history of {tip}"):
-                for commit in self._git.walk(tip, pygit2.enums.SortMode.TOPOLOGICAL):
+                # By time, not by topology: for that libgit2 reads the whole history before it gives the first commit.
+                for commit in self._git.walk(tip, pygit2.enums.SortMode.TIME):
                     yield str(commit.id), _message(commit), commit.commit_time
 
     def landed(self, oid: str) -> Landed:
@@ -264,6 +265,11 @@ class Repo:
     def discard(self) -> None:
         """Forget planned changes, after a batch that did not land."""
         self._tree = None
+
+    def let_go(self) -> None:
+        """Forget what reading has left in memory: libgit2 keeps up to 16 MB of bases for every pack that it has read."""
+        self._tree = None
+        self._git.free()
 
     def land(self, pack: Pack, old: str, new: str, tree: Tree) -> None:
         """Pack to disk, then main from `old` to `new`, whose tree is `tree`, each durable.
