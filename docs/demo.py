@@ -175,6 +175,27 @@ def converse(stage: Stage) -> None:
     stage.show("cat .gitmaild/threads/br-123.md")
 
 
+def reserve(stage: Stage) -> None:
+    say("GreenCastle reserves src/api, with a file. RedCat wants a part of it, with a command: refused, with the way out.")
+    reserve = "---\nkind: reserve\npaths: src/api/**\nttl_seconds: 2700\nreason: br-123\n---\n"
+    stage.drop("GreenCastle", "reserve.md", reserve)
+    stage.await_path("agents/GreenCastle/sent/reserve.*.md")
+    stage.show("cat .gitmaild/agents/GreenCastle/sent/reserve.*.md")
+    stage.show("gitmaild --as RedCat reserve src/api/routes.py")
+    say("Git hooks hold everybody to it. RedCat's commit is blocked, and needs no daemon for that.")
+    stage.show("gitmaild guard install")
+    stage.quietly("mkdir -p src/api && echo 'GET /tokens' > src/api/routes.py && git add src")
+    commit = "git -c user.name=demo -c user.email=a@example.invalid commit -q"
+    stage.show(f"GITMAILD_AGENT=RedCat {commit} -m 'Add a route'; echo status $?", lines=12)
+    say("GreenCastle commits, and releases. Now RedCat's reservation is granted, and its commit passes.")
+    stage.show(f"GITMAILD_AGENT=GreenCastle {commit} -m 'Add a route'; echo status $?")
+    stage.show("gitmaild --as GreenCastle release")
+    stage.show("gitmaild --as RedCat reserve src/api/routes.py --ttl 30m --reason br-123")
+    stage.quietly("echo 'DELETE /tokens' >> src/api/routes.py && git add src")
+    stage.show(f"GITMAILD_AGENT=RedCat {commit} -m 'Add another'; echo status $?")
+    stage.show("cat .gitmaild/leases/lease_*.yaml; git log --oneline")
+
+
 def look_back(stage: Stage) -> None:
     say("A refused file comes back unchanged, with the reason beside it.")
     stage.drop("BlueLake", "oops.md", "---\nto: GreenCastle\nimportance: asap\n---\nhello\n")
@@ -193,6 +214,7 @@ def main() -> None:
         join(stage)
         replay(stage)
         converse(stage)
+        reserve(stage)
         look_back(stage)
     finally:
         stage.close()
