@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.base import BODY, RECIPIENTS, SENDER, Place, cpu_seconds, message, registered, rss
+from benchmarks.leases import measure
 from gitmaild.edges.watch import Watcher
 
 
@@ -352,6 +353,13 @@ def public_inbox(top: Path, rounds: int, floors: list[float]) -> None:
     )
 
 
+def leases(rounds: int, *, quick: bool) -> None:
+    title("Reserving through the daemon: rename in the outbox to the answer in `sent/`, durable", "leases held, ended")
+    cases = [(0, 0), (100, 100)] if quick else [(0, 0), (1000, 0), (1000, 50_000)]
+    for held, ended, p50, p95 in measure(rounds, cases):
+        row(f"{held:,} held, {ended:,} ended", f"p50 {p50:.1f} ms, p95 {p95:.1f} ms", "p95 <= 10 ms with 1,000 held")
+
+
 def machine() -> None:
     mount = subprocess.run(["df", "--output=fstype", os.environ.get("BENCH_DIR", "/tmp")], capture_output=True, text=True)
     git = subprocess.check_output(["git", "--version"], text=True).strip()
@@ -365,7 +373,7 @@ def machine() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
-    parser.add_argument("--only", choices=["delivery", "throughput", "store", "start", "others"])
+    parser.add_argument("--only", choices=["delivery", "throughput", "store", "start", "leases", "others"])
     options = parser.parse_args()
     quick, only = options.quick, options.only
     machine()
@@ -378,6 +386,8 @@ def main() -> None:
         store(100 if quick else 1000)
     if only in (None, "start"):
         start_up()
+    if only in (None, "leases"):
+        leases(40 if quick else 300, quick=quick)
     if only in (None, "others"):
         others(20 if quick else 100)
 

@@ -20,13 +20,24 @@ class Torn(ValueError):
 class Row:
     """One lease on a path. `expires` is a stamp of fixed width, so that stamps compare as text."""
 
-    __slots__ = ("exclusive", "expires", "fence", "holder", "lease_id", "pattern", "reason")
+    __slots__ = ("_line", "exclusive", "expires", "fence", "holder", "lease_id", "pattern", "reason")
 
     def __init__(
         self, *, expires: str, exclusive: bool, holder: str, fence: int, pattern: str, lease_id: str, reason: str = ""
     ) -> None:
         self.expires, self.exclusive, self.holder = expires, exclusive, holder
         self.fence, self.pattern, self.lease_id, self.reason = fence, pattern, lease_id, reason
+        self._line = ""
+
+    def line(self) -> str:
+        """The row as it is written. A reason is made one line; raises ValueError for a field that cannot stand on one."""
+        if not self._line:
+            mode = EXCLUSIVE if self.exclusive else SHARED
+            fields = [self.expires, mode, self.holder, str(self.fence), self.pattern, self.lease_id]
+            if any("\t" in field or "\n" in field for field in fields):
+                raise ValueError(f"{self.lease_id}: a tab or a line end in {self!r}")
+            self._line = "\t".join([*fields, " ".join(self.reason.split())])
+        return self._line
 
     def _fields(self) -> tuple[str, bool, str, int, str, str, str]:
         return self.expires, self.exclusive, self.holder, self.fence, self.pattern, self.lease_id, self.reason
@@ -51,17 +62,12 @@ class View:
 
 
 def render(rows: list[Row], agents: list[str], tip: str) -> bytes:
-    """The file's bytes. A reason is made one line; raises ValueError for any other field that cannot stand on one."""
+    """The file's bytes. Raises ValueError as `Row.line` does."""
     names = {row.holder for row in rows}
     shared = {row.holder for row in rows if not row.exclusive}
     holders = sorted(f"{name}/shared" if name in shared else name for name in names)
     lines = [" ".join([FORMAT, *holders]), " ".join(["agents", *sorted(agents)])]
-    for row in rows:
-        mode = EXCLUSIVE if row.exclusive else SHARED
-        fields = [row.expires, mode, row.holder, str(row.fence), row.pattern, row.lease_id]
-        if any("\t" in field or "\n" in field for field in fields):
-            raise ValueError(f"{row.lease_id}: a tab or a line end in {row!r}")
-        lines.append("\t".join([*fields, " ".join(row.reason.split())]))
+    lines += [row.line() for row in rows]
     lines.append(f"end {tip or '-'} {len(rows)}\n")
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 

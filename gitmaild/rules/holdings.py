@@ -29,9 +29,15 @@ class Holdings:
         self._leases: dict[str, Lease] = {}  # by path
         self._waiting: dict[str, Waiting] = {}
         self._table = PatternTable()
+        self._seen = ("", "")  # the trees that were read last
+        self._in_order: list[Lease] | None = None
+        self._rows: dict[str, Row] = {}  # by lease id
 
     def look(self, tree: Tree) -> "Holdings":
         """These holdings, as the tree has them now. A file that cannot be read as what it should be holds nothing."""
+        trees = tree.oid(layout.leases(self._project)), tree.oid(layout.lease_queue(self._project))
+        if trees == self._seen:
+            return self
         found: dict[str, str] = {}
         for directory in (layout.leases(self._project), layout.lease_queue(self._project)):
             found |= {f"{directory}/{name}": oid for name, oid in tree.entries(directory) if name.endswith(".yaml")}
@@ -40,12 +46,15 @@ class Holdings:
         for path in found.keys() - self._files.keys():
             self._learn(path, tree.read(path) or b"")
             self._files[path] = found[path]
+        self._seen = trees
         return self
 
     @property
     def leases(self) -> list[Lease]:
         """All that are held, the longest held first."""
-        return sorted(self._leases.values(), key=lambda lease: lease.fence)
+        if self._in_order is None:
+            self._in_order = sorted(self._leases.values(), key=lambda lease: lease.fence)
+        return self._in_order
 
     @property
     def waiting(self) -> list[Waiting]:
@@ -77,12 +86,16 @@ class Holdings:
 
     def rows(self) -> list[Row]:
         """The lease view's lines: leases on paths."""
-        return [_row(lease) for lease in self.leases if lease.thing.pattern]
+        for lease in self.leases:
+            if lease.thing.pattern and lease.id not in self._rows:
+                self._rows[lease.id] = _row(lease)
+        return [self._rows[lease.id] for lease in self.leases if lease.thing.pattern]
 
     def _learn(self, path: str, data: bytes) -> None:
         if path.startswith(layout.leases(self._project) + "/"):
             if lease := parse_lease(data):
                 self._leases[path] = lease
+                self._in_order = None
                 if lease.thing.pattern:
                     self._table.add(Pattern.parse(lease.thing.pattern, broad=True), lease)
         elif request := parse_waiting(path.rpartition("/")[2].removesuffix(".yaml"), data):
@@ -92,6 +105,9 @@ class Holdings:
         del self._files[path]
         self._waiting.pop(path, None)
         lease = self._leases.pop(path, None)
+        if lease:
+            self._in_order = None
+            self._rows.pop(lease.id, None)
         if lease and lease.thing.pattern:
             self._table.remove(Pattern.parse(lease.thing.pattern, broad=True), lease)
 

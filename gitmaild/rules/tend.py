@@ -31,10 +31,11 @@ def tend(
 ) -> Changeset | None:
     """The next thing that is due in this project at `now`, or None. `expiring` False: nothing runs out for now."""
     holdings = mailbox.holdings()
+    active = {name: _is_active(name, mailbox) for name in {lease.holder for lease in holdings.leases}}
     for lease in holdings.leases:
         if expiring and lease.expires <= now:
             return _ended(envelope, lease, mailbox, now)
-        if not _is_active(lease.holder, mailbox):
+        if not active[lease.holder]:
             return _ended(envelope, lease, mailbox, now, because=f"{lease.holder} has retired")
     for request in holdings.waiting:
         if not _is_active(request.agent, mailbox):
