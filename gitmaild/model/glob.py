@@ -24,8 +24,12 @@ DEEP = 1
 LONGEST = 256
 MOST_SEGMENTS = 32
 MOST_ALTERNATIVES = 64
+MOST_NESTED = 16
+MOST_CHARACTERS = 2048
 LITERAL = ":(literal)"
 SPECIAL = "*?[]{}\\"
+# What a backslash may stand before. Before anything else it is a path of Windows, or of a regular expression.
+ESCAPED = SPECIAL + "!#^-,: "
 
 
 class BadPattern(ValueError):
@@ -45,7 +49,7 @@ class Class:
         self.ranges, self.negated, self.folded = ranges, negated, folded
 
     def has(self, char: str) -> bool:
-        forms = (char, char.lower(), char.upper()) if self.folded else (char,)
+        forms = [form for form in (char, char.lower(), char.upper()) if len(form) == 1] if self.folded else (char,)
         return any(low <= form <= high for low, high in self.ranges for form in forms) != self.negated
 
     def __eq__(self, other: object) -> bool:
@@ -62,13 +66,12 @@ ANY = Class((), negated=True)
 
 
 def alternatives(text: str) -> "list[tuple[Item, ...]]":
-    """The alternatives of a pattern with wildcards. Raises `BadPattern`."""
-    if "//" in text:
-        raise BadPattern("bad-pattern", f"{text!r} has an empty segment", "write single slashes")
-    found = [_items(alternative, text) for alternative in dict.fromkeys(_expanded(text))]
-    if not found:
-        raise _unbalanced("{", text)
-    return found
+    """The alternatives of a pattern, each read as though it were written alone. Raises `BadPattern`."""
+    found = list(dict.fromkeys(_expanded(text)))
+    if sum(map(len, found)) > MOST_CHARACTERS:
+        reason = f"{text!r}: its braces stand for over {MOST_CHARACTERS} characters"
+        raise BadPattern("long-pattern", reason, "use a wildcard, or several patterns")
+    return [_items(alternative, text) for alternative in found]
 
 
 def check_names(names: "list[str]", text: str) -> None:
@@ -87,14 +90,18 @@ def check_names(names: "list[str]", text: str) -> None:
 
 
 def _items(alternative: str, text: str) -> "tuple[Item, ...]":
-    names = alternative.split("/")
+    names = (f"{alternative}**" if alternative[-1:] == "/" else alternative).split("/")
     check_names(names, text)
     items: list[Item] = []
     for name in names:
         item: Item = DEEP if name == "**" else _segment(name, text)
         if not (item == DEEP and items and items[-1] == DEEP):
             items.append(item)
-    if items[-1] == DEEP:
+    if all(isinstance(item, str) for item in items):
+        items.append(DEEP)  # a path as it stands: that file, or everything below
+    elif items[-1] != DEEP and len(items) == 1:
+        items.insert(0, DEEP)
+    elif items[-1] == DEEP:
         # What ends in `/**` is everything below, not the directory itself.
         items[-1:] = [(STAR,), DEEP]
     return tuple(items)
@@ -130,16 +137,16 @@ def _segment(name: str, text: str) -> "Item":
 
 def _class(name: str, at: int, text: str) -> "tuple[Class, int]":
     """The class whose `[` stands before `at`, and where it ends."""
-    negated = name[at : at + 1] in ("!", "^") and name[at : at + 1] != ""
+    negated = name[at : at + 1] in ("!", "^")
     at += negated
     first, ranges = at, []
     while at < len(name) and (name[at] != "]" or at == first):
         if name[at : at + 2] == "[:":
             raise BadPattern("bad-pattern", f"{text!r}: named classes are not known", "write the characters: [a-z]")
-        low, at = _member(name, at)
+        low, at = _member(name, at, text)
         high = low
         if name[at : at + 1] == "-" and name[at + 1 : at + 2] not in ("", "]"):
-            high, at = _member(name, at + 1)
+            high, at = _member(name, at + 1, text)
         if high < low:
             raise BadPattern("bad-pattern", f"{text!r}: the range {low}-{high} is empty", f"write {high}-{low}")
         ranges.append((low, high))
@@ -148,8 +155,19 @@ def _class(name: str, at: int, text: str) -> "tuple[Class, int]":
     return Class(tuple(ranges), negated=negated), at + 1
 
 
-def _member(name: str, at: int) -> "tuple[str, int]":
-    return (name[at + 1], at + 2) if name[at] == "\\" and at + 1 < len(name) else (name[at], at + 1)
+def _member(name: str, at: int, text: str) -> "tuple[str, int]":
+    """The character of a class at `at`, and where the next one is."""
+    if name[at] != "\\":
+        return name[at], at + 1
+    if at + 1 >= len(name):
+        raise _unbalanced("[", text)
+    _check_escape(name, at, text)
+    return name[at + 1], at + 2
+
+
+def _check_escape(name: str, at: int, text: str) -> None:
+    if name[at + 1] not in ESCAPED:
+        raise BadPattern("bad-pattern", f"{text!r}: \\{name[at + 1]} says nothing", "write / between directories")
 
 
 def _unbalanced(mark: str, text: str) -> BadPattern:
@@ -162,18 +180,20 @@ def _unbalanced(mark: str, text: str) -> BadPattern:
 
 def _expanded(text: str) -> "list[str]":
     """The strings that braces stand for, escapes and classes left in them."""
-    found, end = _sequence(text, 0, nested=False)
+    found, end = _sequence(text, 0, depth=0)
     if end < len(text):
         raise _unbalanced("}", text)
     return found
 
 
-def _sequence(text: str, at: int, *, nested: bool) -> "tuple[list[str], int]":
-    """The strings up to the end, or, where `nested`, up to the comma or brace that ends this alternative."""
+def _sequence(text: str, at: int, *, depth: int) -> "tuple[list[str], int]":
+    """The strings up to the end, or, within braces, up to the comma or brace that ends this alternative."""
+    if depth > MOST_NESTED:
+        raise BadPattern("long-pattern", f"{text!r}: braces nested over {MOST_NESTED} deep", "write them side by side")
     found = [""]
-    while at < len(text) and text[at] != "}" and not (nested and text[at] == ","):
+    while at < len(text) and text[at] != "}" and not (depth and text[at] == ","):
         if text[at] == "{":
-            choices, at = _choices(text, at + 1)
+            choices, at = _choices(text, at + 1, depth=depth + 1)
             found = [before + choice for before in found for choice in choices]
         else:
             end = _end_of_piece(text, at)
@@ -184,10 +204,10 @@ def _sequence(text: str, at: int, *, nested: bool) -> "tuple[list[str], int]":
     return found, at
 
 
-def _choices(text: str, at: int) -> "tuple[list[str], int]":
+def _choices(text: str, at: int, *, depth: int) -> "tuple[list[str], int]":
     found: list[str] = []
     while True:
-        some, at = _sequence(text, at, nested=True)
+        some, at = _sequence(text, at, depth=depth)
         found += some
         if len(found) > MOST_ALTERNATIVES:
             raise _too_many(text)
@@ -203,12 +223,14 @@ def _end_of_piece(text: str, at: int) -> int:
     if text[at] == "\\":
         if at + 1 >= len(text):
             raise BadPattern("bad-pattern", f"{text!r} ends in a lone backslash", "write / between directories")
+        _check_escape(text, at, text)
         return at + 2
     if text[at] != "[":
         return at + 1
-    end = at + 1 + (text[at + 1 : at + 2] in ("!", "^"))
-    end = text.find("]", end + 1)
-    if end < 0 or "/" in text[at:end]:
+    first = end = at + 2 if text[at + 1 : at + 2] in ("!", "^") else at + 1
+    while end < len(text) and text[end] != "/" and (text[end] != "]" or end == first):
+        end += 2 if text[end] == "\\" else 1
+    if end >= len(text) or text[end] == "/":
         raise _unbalanced("[", text)
     return end + 1
 
@@ -268,19 +290,29 @@ def _fits_char(token: "Token", char: str) -> bool:
     return token == char if isinstance(token, str) else isinstance(token, Class) and token.has(char)
 
 
+def without_case(text: str) -> str:
+    """The text with each character casefolded, but for the few that would become two: a `?` stands for one."""
+    found = text.casefold()
+    if len(found) == len(text):
+        return found
+    return "".join(next(form for form in (char.casefold(), char.lower(), char) if len(form) == 1) for char in text)
+
+
 def folded(items: "tuple[Item, ...]") -> "tuple[Item, ...]":
-    """The same alternative for paths that are compared without regard to case: they are casefolded as well."""
+    """The same alternative for paths `without_case`."""
 
     def tokens(item: "tuple[Token, ...]") -> "Iterator[Token]":
         for token in item:
             if isinstance(token, str):
-                yield from token.casefold()
+                yield without_case(token)
             elif isinstance(token, Class):
-                yield Class(token.ranges, negated=token.negated, folded=True)
+                # Some characters are the upper case of none, as the two small sigmas: the ends of ranges stand for these.
+                ends = tuple((end, end) for pair in token.ranges for end in map(without_case, pair) if end not in pair)
+                yield Class(token.ranges + ends, negated=token.negated, folded=True)
             else:
                 yield token
 
     return tuple(
-        item.casefold() if isinstance(item, str) else tuple(tokens(item)) if isinstance(item, tuple) else item
+        without_case(item) if isinstance(item, str) else tuple(tokens(item)) if isinstance(item, tuple) else item
         for item in items
     )

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
-from gitmaild.model.glob import ANY, DEEP, STAR, Class, fits_name
+from gitmaild.model.glob import ANY, DEEP, STAR, Class, fits_name, without_case
 from gitmaild.model.pattern import Pattern
 
 Token = str | Class | int
@@ -175,12 +175,15 @@ def _candidates(one: Class, other: Class) -> Iterator[str]:
     """Characters of which one is in both classes, if any is: sets of ranges meet at an edge of some range, or beside it."""
     yield from _READABLE
     edges = [edge for kind in (one, other) for ends in kind.ranges for edge in ends]
-    if one.folded or other.folded:
-        edges += [form for edge in edges for form in (*edge.lower(), *edge.upper(), *edge.casefold())]
+    fold = one.folded or other.folded
+    # Where case alternates, the next character of the same case is the one after the next.
+    reach = 2 if fold else 1
     for edge in (*edges, *_EDGES):
-        for number in (ord(edge) - 1, ord(edge), ord(edge) + 1):
+        for number in range(ord(edge) - reach, ord(edge) + reach + 1):
             char = chr(min(max(number, 0x20), 0x10FFFF))
-            if _is_legal(char) and not ((one.folded or other.folded) and char != char.casefold()):
+            if fold:
+                char = without_case(char)
+            if _is_legal(char):
                 yield char
 
 
@@ -212,11 +215,6 @@ def _read_back(one: tuple[Token, ...], other: tuple[Token, ...], rows: list[int]
             found.append(_any_of(other[y - 1]))
             y -= 1
     return "".join(reversed(found))
-
-
-def _both(one: Token, other: Token) -> str:
-    """A character that both take where neither is a star."""
-    return "" if STAR in (one, other) else _shared(one, other)
 
 
 def _any_of(token: Token) -> str:

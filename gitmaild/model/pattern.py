@@ -9,7 +9,7 @@ A pattern is anchored at the top of the worktree; `/` separates.
 | `src/*.py` | files of that directory: `*` and `?` stop at `/`, and so does `[a-z]`, `[!a-z]` |
 | `src/**/test_*.py` | files at any depth below, also directly in it |
 | `*.py` | a wildcard without a slash: at any depth, as `**/*.py` |
-| `{src,lib}/*.py` | each of them; braces nest, and stand for 64 patterns at most |
+| `{src,lib}/*.py` | each of them, as though it were written alone; braces nest, and stand for 64 patterns at most |
 | `:(literal)app/[slug]/page.tsx` | that path as it stands, whatever it is made of |
 
 Patterns with wildcards name files, never what is below them. `\\` takes the next character as it is. There is no negation.
@@ -27,6 +27,7 @@ from gitmaild.model.glob import (
     check_names,
     fits,
     folded,
+    without_case,
 )
 
 TYPE_CHECKING = False
@@ -62,10 +63,11 @@ class Pattern:
     def matches(self, path: str, *, fold: bool = False) -> bool:
         """True where the pattern means the file at `path`. With `fold`, without regard to case."""
         if fold:
-            return any(fits(items, path.casefold().split("/")) for items in self.folded())
+            names = without_case(path).split("/")
+            return any(fits(items, names) for items in self.folded())
         if self._tails is None:
             self._tails = tuple(map(_tail, self.alternatives))
-        names: list[str] = []
+        names = []
         for items, tail in zip(self.alternatives, self._tails, strict=True):
             # Most paths that a pattern does not mean are told by their last characters.
             if path.endswith(tail):
@@ -110,7 +112,8 @@ def _too_long(text: str) -> BadPattern:
 
 
 def _is_control(char: str) -> bool:
-    return char < " " or "\x7f" <= char <= "\x9f" or char in "\u2028\u2029" or "\ud800" <= char <= "\udfff"
+    """True also for U+10FFFF, which is no character: so there is one in the negation of every class."""
+    return char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" or char in "\u2028\u2029\U0010ffff"
 
 
 def _anchored(text: str) -> str:
@@ -121,9 +124,6 @@ def _anchored(text: str) -> str:
         raise _bad_start(text)
     if text[1:2] == ":" and text[0].isalpha() and text[2:3] in ("", "\\", "/"):
         raise BadPattern("bad-pattern", f"{text!r} begins with a drive", "write the path from the top of the worktree")
-    escaped = next((text[at + 1] for at in range(len(text) - 1) if text[at] == "\\" and text[at + 1].isalnum()), "")
-    if escaped:
-        raise BadPattern("bad-pattern", f"{text!r}: \\{escaped} says nothing", "write / between directories")
     return text
 
 
@@ -154,14 +154,13 @@ def _plain(raw: str, path: str) -> Pattern:
 
 
 def _wild(raw: str, text: str, *, broad: bool) -> Pattern:
+    found = alternatives(text)
+    if len(found) == 1 and found[0][-1] == DEEP and all(isinstance(item, str) for item in found[0][:-1]):
+        return _plain(raw, "/".join(map(str, found[0][:-1])))  # it held nothing but escapes, or braces around one thing
     if text.endswith("/"):
         text += "**"
-    found = alternatives(text)
-    if len(found) == 1 and all(isinstance(item, str) for item in found[0]) and "{" not in text:
-        return _plain(raw, "/".join(map(str, found[0])))  # it held nothing but escapes
-    if "/" not in text and text != "**":
+    elif "/" not in text and all(items[0] == DEEP for items in found):
         text = f"**/{text}"
-        found = alternatives(text)
     if len(text) > LONGEST:
         raise _too_long(text)
     if not broad and any(map(_says_nothing, found)):
