@@ -4,6 +4,8 @@ A trie over the names that the patterns begin with before their first wildcard. 
 looked at, so that a thousand leases cost a commit little more than the few that lie on its way.
 """
 
+from gitmaild.model.glob import without_case
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +41,9 @@ class PatternTable:
     def add(self, pattern: "Pattern", value: "Any") -> None:
         entry = pattern, value
         self._entries[id(entry)] = entry
-        for node in _places(self._top, pattern.alternatives):
-            node.entries.append(entry)
-        self._folded = None
+        _put(self._top, pattern.alternatives, entry)
+        if self._folded is not None:
+            _put(self._folded, pattern.folded(), entry)
 
     def remove(self, pattern: "Pattern", value: "Any") -> None:
         """Take out one entry of this pattern and a value that equals `value`. Raises KeyError where there is none."""
@@ -49,13 +51,13 @@ class PatternTable:
         if key is None:
             raise KeyError(pattern)
         entry = self._entries.pop(key)
-        for node in _places(self._top, pattern.alternatives):
-            node.entries.remove(entry)
-        self._folded = None
+        _drop(self._top, pattern.alternatives, entry)
+        if self._folded is not None:
+            _drop(self._folded, pattern.folded(), entry)
 
     def matching(self, path: str, *, fold: bool = False) -> "list[Any]":
         """The values of the patterns that mean the file at `path`, each entry's once."""
-        names = (path.casefold() if fold else path).split("/")
+        names = (without_case(path) if fold else path).split("/")
         node = self._tree(fold=fold)
         found: list[Entry] = []
         for name in ["", *names]:
@@ -85,22 +87,38 @@ class PatternTable:
         if self._folded is None:
             self._folded = _Node()
             for entry in self._entries.values():
-                for node in _places(self._folded, entry[0].folded()):
-                    node.entries.append(entry)
+                _put(self._folded, entry[0].folded(), entry)
         return self._folded
 
 
-def _places(top: _Node, alternatives: "list[tuple[Item, ...]]") -> "list[_Node]":
-    """Where the entries of these alternatives stand: below the names that they begin with. Each place once."""
-    found: dict[int, _Node] = {}
-    for items in alternatives:
+def _put(top: _Node, alternatives: "list[tuple[Item, ...]]", entry: "Entry") -> None:
+    """Below the names that each alternative begins with; where two begin alike, once."""
+    for names in {_names(items): None for items in alternatives}:
         node = top
-        for item in items:
-            if not isinstance(item, str):
-                break
-            node = node.kids.setdefault(item, _Node())
-        found[id(node)] = node
-    return list(found.values())
+        for name in names:
+            node = node.kids.setdefault(name, _Node())
+        node.entries.append(entry)
+
+
+def _drop(top: _Node, alternatives: "list[tuple[Item, ...]]", entry: "Entry") -> None:
+    """The reverse, with the nodes that nothing is left in."""
+    for names in {_names(items): None for items in alternatives}:
+        way = [top]
+        for name in names:
+            way.append(way[-1].kids[name])
+        way[-1].entries = [other for other in way[-1].entries if other is not entry]
+        for name, node, above in zip(reversed(names), way[:0:-1], way[-2::-1], strict=True):
+            if not node.entries and not node.kids:
+                del above.kids[name]
+
+
+def _names(items: "tuple[Item, ...]") -> "tuple[str, ...]":
+    found: list[str] = []
+    for item in items:
+        if not isinstance(item, str):
+            break
+        found.append(item)
+    return tuple(found)
 
 
 def _near(top: _Node, items: "tuple[Item, ...]") -> "Iterator[Entry]":
