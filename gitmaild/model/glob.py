@@ -25,7 +25,7 @@ LONGEST = 256
 MOST_SEGMENTS = 32
 MOST_ALTERNATIVES = 64
 MOST_NESTED = 16
-MOST_CHARACTERS = 2048
+MOST_CHARACTERS = 1024
 LITERAL = ":(literal)"
 SPECIAL = "*?[]{}\\"
 # What a backslash may stand before. Before anything else it is a path of Windows, or of a regular expression.

@@ -23,12 +23,13 @@ _EVERY: tuple[Token, ...] = (STAR,)
 
 def overlaps(one: Pattern, other: Pattern, *, fold: bool = False) -> bool:
     """True where some path matches both."""
-    return any(_walk(a, b) is not None for a, b in _pairs(one, other, fold=fold))
+    return any(_crosses(a, b) for a, b in _pairs(one, other, fold=fold))
 
 
 def overlap(one: Pattern, other: Pattern, *, fold: bool = False) -> str | None:
     """A path that both match, with as few segments as any; None where there is none."""
-    walks = [walk for a, b in _pairs(one, other, fold=fold) if (walk := _walk(a, b)) is not None]
+    found = (pair for pair in _pairs(one, other, fold=fold) if _crosses(*pair))
+    walks = [walk for a, b in found if (walk := _walk(a, b)) is not None]
     if not walks:
         return None
     return "/".join(str(_common(a, b)) for a, b in min(walks, key=len))
@@ -40,13 +41,48 @@ def _pairs(one: Pattern, other: Pattern, *, fold: bool) -> Iterator[tuple[tuple[
 
 
 def _may_meet(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
-    """False for most pairs that have nothing in common: two names differ before anything is a wildcard."""
+    """False for most pairs that have nothing in common: two names differ before or after anything that is of any depth."""
+    return _agree(one, other) and (one[-1] == DEEP or other[-1] == DEEP or _agree(one[::-1], other[::-1]))
+
+
+def _agree(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
     for a, b in zip(one, other, strict=False):
-        if not (isinstance(a, str) and isinstance(b, str)):
-            return True
-        if a != b:
+        if isinstance(a, str):
+            if a != b and (isinstance(b, str) or (isinstance(b, tuple) and not fits_name(b, a))):
+                return False
+        elif isinstance(b, str) and isinstance(a, tuple) and not fits_name(a, b):
             return False
+        if DEEP in (a, b):
+            return True
     return True
+
+
+def _crosses(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
+    """Whether `_walk` finds a way: the reachable positions in `other`, as bits, after each item of `one`."""
+    if not (all(map(_has_name, one)) and all(map(_has_name, other))):
+        return False
+    size = len(other)
+    deeps = sum(1 << at for at, item in enumerate(other) if item == DEEP)
+    row = 1 | (deeps & 1) << 1
+    for a in one:
+        if a == DEEP:
+            row = (1 << size + 1) - (row & -row)
+        else:
+            after = row & deeps
+            for at, b in enumerate(other):
+                if row >> at & 1 and b != DEEP and _meet(a, b):
+                    after |= 2 << at
+            row = after | (after & deeps) << 1
+        if not row:
+            return False
+    return bool(row >> size & 1)
+
+
+def _has_name(item: Item) -> bool:
+    """False for what fits nothing but one or two dots."""
+    if not isinstance(item, tuple) or len(item) > 2 or item[0] == STAR or item[-1] == STAR:
+        return True
+    return _common(item, _EVERY) is not None
 
 
 def _walk(one: tuple[Item, ...], other: tuple[Item, ...]) -> list[tuple[Item, Item]] | None:
@@ -141,7 +177,7 @@ def _rows(one: Item, other: Item) -> tuple[list[int], tuple[Token, ...]]:
             after = row
         else:
             if token not in known:
-                known[token] = sum(1 << at for at, t in enumerate(other) if t != STAR and _shared(token, t))
+                known[token] = sum(1 << at for at, t in enumerate(other) if t != STAR and (t == token or _shared(token, t)))
             after = (row & known[token]) << 1 | row & stars
         row = _spread(after, stars, one[position + 1] if position + 1 < len(one) else "", size)
     return [*rows, row], other

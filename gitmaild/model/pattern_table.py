@@ -4,7 +4,7 @@ A trie over the names that the patterns begin with before their first wildcard. 
 looked at, so that a thousand leases cost a commit little more than the few that lie on its way.
 """
 
-from gitmaild.model.glob import without_case
+from gitmaild.model.glob import DEEP, without_case
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +17,24 @@ if TYPE_CHECKING:
     Entry = tuple[Pattern, Any]
 
 
+FEW = 8
+
+
 class _Node:
-    __slots__ = ("entries", "kids")
+    __slots__ = ("entries", "index", "kids")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []  # whose first wildcard comes next, or that end here
         self.kids: dict[str, _Node] = {}
+        self.index: dict[str, list[Entry]] | None = None  # the entries by what a path must end in; made when there are many
+
+    def indexed(self, *, fold: bool) -> "dict[str, list[Entry]]":
+        if self.index is None:
+            self.index = {}
+            for entry in self.entries:
+                for key in {_key(items) for items in (entry[0].folded() if fold else entry[0].alternatives)}:
+                    self.index.setdefault(key, []).append(entry)
+        return self.index
 
     def below(self) -> "Iterator[Entry]":
         yield from self.entries
@@ -60,13 +72,19 @@ class PatternTable:
         names = (without_case(path) if fold else path).split("/")
         node = self._tree(fold=fold)
         found: list[Entry] = []
+        keys: list[str] = []
         for name in ["", *names]:
             if name:
                 after = node.kids.get(name)
                 if after is None:
                     break
                 node = after
-            for entry in node.entries:
+            near = node.entries
+            if len(near) > FEW:
+                keys = keys or _keys(names)
+                index = node.indexed(fold=fold)
+                near = [entry for key in keys if key in index for entry in index[key]]
+            for entry in near:
                 if entry[0].matches(path, fold=fold):
                     found.append(entry)
         return [value for _, value in _once(found)] if len(found) > 1 else [value for _, value in found]
@@ -98,6 +116,7 @@ def _put(top: _Node, alternatives: "list[tuple[Item, ...]]", entry: "Entry") -> 
         for name in names:
             node = node.kids.setdefault(name, _Node())
         node.entries.append(entry)
+        node.index = None
 
 
 def _drop(top: _Node, alternatives: "list[tuple[Item, ...]]", entry: "Entry") -> None:
@@ -106,10 +125,43 @@ def _drop(top: _Node, alternatives: "list[tuple[Item, ...]]", entry: "Entry") ->
         way = [top]
         for name in names:
             way.append(way[-1].kids[name])
+        way[-1].index = None
         way[-1].entries = [other for other in way[-1].entries if other is not entry]
         for name, node, above in zip(reversed(names), way[:0:-1], way[-2::-1], strict=True):
             if not node.entries and not node.kids:
                 del above.kids[name]
+
+
+def _key(items: "tuple[Item, ...]") -> str:
+    """What every path of an alternative has at its end, '' where it may end in anything: `=` and the last name, `/` and the
+    one before it, `^` or `$` and what the last name begins or ends with."""
+    last = items[-1]
+    if isinstance(last, str):
+        return f"={last}"
+    if last == DEEP or not isinstance(last, tuple):
+        return ""
+    if len(items) > 2 and isinstance(items[-2], str) and len(_names(items)) < len(items) - 1:
+        return f"/{items[-2]}"
+    ends = []
+    for tokens in (last, last[::-1]):
+        size = next((at for at, token in enumerate(tokens) if not isinstance(token, str)), len(tokens))
+        ends.append(size)
+    if ends[0]:
+        return "^" + "".join(map(str, last[: ends[0]]))
+    return "$" + "".join(map(str, last[-ends[1] :])) if ends[1] else ""
+
+
+def _keys(names: "list[str]") -> "list[str]":
+    """Every key under which a pattern may stand that means the path of these names."""
+    last = names[-1]
+    sizes = range(1, len(last) + 1)
+    return [
+        "",
+        f"={last}",
+        *(f"/{name}" for name in names[-2:-1]),
+        *(f"^{last[:n]}" for n in sizes),
+        *(f"${last[-n:]}" for n in sizes),
+    ]
 
 
 def _names(items: "tuple[Item, ...]") -> "tuple[str, ...]":

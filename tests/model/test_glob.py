@@ -85,7 +85,7 @@ def refusal_of(text: str, *, literal: bool = False) -> BadPattern:
         ("**/" * 32 + "a", "long-pattern", "33 segments", "**"),
         ("{a,b}" * 7, "long-pattern", "over 64 patterns", "several"),
         ("{" + "a," * 64 + "}", "long-pattern", "over 64 patterns", "several"),
-        ("{a,b}" * 6 + "x" * 100, "long-pattern", "over 2048 characters", "several"),
+        ("{a,b}" * 6 + "x" * 100, "long-pattern", "over 1024 characters", "several"),
         ("{" * 17 + "a" + "}" * 17, "long-pattern", "nested", "side by side"),
         ("{" * 250, "long-pattern", "nested", "side by side"),
     ],

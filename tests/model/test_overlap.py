@@ -153,10 +153,10 @@ HEAVY = {
     "stars": ("a/" + "*a" * 125 + "b", "a/" + "*b" * 125 + "a"),
     "deep stars": ("**/x?/" * 15 + "a", "**/?y/" * 15 + "b"),
     "braces": ("{a,b}" * 6 + "/*x", "{b,c}" * 6 + "/*y"),
-    "braces and deep stars": ("{a,b}" * 5 + "/**/?" * 6, "?" * 5 + "/**/a" * 5 + "{a,b}" * 5),
-    "braces and stars": ("{a,b}" * 6 + "*x" * 12 + "/c", "{a,b}" * 6 + "*y" * 12 + "/d"),
+    "braces and deep stars": ("{a,b}" * 5 + "/**/?" * 5, "?" * 5 + "/**/a" * 4 + "{a,b}" * 5),
+    "braces and stars": ("{a,b}" * 6 + "*x" * 4 + "/c", "{a,b}" * 6 + "*y" * 4 + "/d"),
     "classes": ("a/" + "[a-m]*" * 40 + "b", "a/" + "[k-z]*" * 40 + "c"),
-    "braces and classes": ("{a,b}" * 5 + "[a-m]*" * 8 + "/c", "{a,b}" * 5 + "[!k-z]*" * 7 + "/d"),
+    "braces and classes": ("{a,b}" * 4 + "[a-m]*" * 8 + "/c", "{a,b}" * 4 + "[!k-z]*" * 7 + "/d"),
 }
 
 
