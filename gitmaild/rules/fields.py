@@ -54,16 +54,16 @@ def span(text: str) -> int | None:
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
-def seconds(fields: Fields, key: str, *, default: int, longest: int) -> int:
-    """A time span above zero and up to `longest` seconds."""
+def seconds(fields: Fields, key: str, *, default: int, longest: int, shortest: int = 1) -> int:
+    """A time span of `shortest` to `longest` seconds."""
     if key not in fields:
         return default
     field = fields[key]
     value = span(field.value)
-    if value is None or not 0 < value <= longest:
+    if value is None or not shortest <= value <= longest:
         raise refuse(
             "bad-time-span",
-            f"line {field.line}: {key}: {field.value[:40]!r} is not a time span from 1 second to {longest} seconds",
+            f"line {field.line}: {key}: {field.value[:40]!r} is not a time span of {shortest} to {longest} seconds",
             "write seconds, or 90m, 2h, 1d",
             field=key,
             line=field.line,
