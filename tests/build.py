@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from gitmaild.model.changeset import Changeset
@@ -15,6 +17,7 @@ from gitmaild.rules import frontmatter
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.parse import parse
 from gitmaild.rules.plan import plan, refusal_note
+from gitmaild.rules.tend import tend
 from tests.fakes import DictTree
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,6 +106,35 @@ class Shop:
         if note:
             self.tree.apply(note)
         return note
+
+    def tend(self, *, expiring: bool = True) -> list[str]:
+        """Let leases do what they do by themselves; the subjects of the commits."""
+        done: list[str] = []
+        while change := tend(self.envelope("Postmaster"), self.mailbox, self.now, self.limits, expiring=expiring):
+            self.tree.apply(change)
+            done.append(change.subject)
+            assert len(done) < 1000, "it never comes to rest"
+        return done
+
+    def later(self, seconds: float) -> list[str]:
+        """Let time pass, and leases do what they do then."""
+        self.now += timedelta(seconds=seconds)
+        return self.tend()
+
+    def reserve(self, agent: str, paths: str, **fields: str) -> dict[str, Any]:
+        """The answer to a reserve, as YAML reads it."""
+        answer: dict[str, Any] = yaml.safe_load(self.accepted(agent, kind="reserve", paths=paths, **fields).answer)
+        return answer
+
+    @property
+    def held(self) -> list[str]:
+        """`Holder: thing` of every lease, the longest held first."""
+        return [f"{lease.holder}: {lease.thing}" for lease in self.mailbox.holdings().leases]
+
+    @property
+    def queue(self) -> list[str]:
+        """`Agent: things` of every request that waits, in order."""
+        return [f"{r.agent}: {', '.join(map(str, r.things))}" for r in self.mailbox.holdings().waiting]
 
     def names(self, agent: str, folder: str = "inbox") -> list[str]:
         return [name for name, _ in self.mailbox.files(agent, folder)]

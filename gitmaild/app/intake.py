@@ -150,6 +150,7 @@ class Intake:
             try:
                 batch = self._plan(works, wishes)
                 batch.land()
+                self.tending.landed()
                 break
             except MailError as error:
                 self._repo.discard()
@@ -358,6 +359,7 @@ class Intake:
                 self._repo.discard()
 
     def _planned(self, works: list[Work], wishes: list[Wish]) -> Batch:
+        self.tending.begin()
         batch = self._repo.batch(self.seen)
         mailboxes: dict[str, Mailbox] = {}
 

@@ -18,6 +18,7 @@ from gitmaild.model.changeset import Landed, parse_commit_message
 from gitmaild.model.errors import MailError
 from gitmaild.model.ids import hex_of, message_id, thread_file
 from gitmaild.model.layout import AttachmentPath, Canonical, Copy, LeasePath, ProfilePath
+from gitmaild.model.names import is_desk_name
 from gitmaild.model.settings import Settings
 from gitmaild.rules import pages
 from gitmaild.rules.holdings import Holdings
@@ -177,7 +178,8 @@ class Mirrors:
     def _view(self, project: str, tree: BatchTree) -> bytes:
         """The lease view. Its tip is the tree of the leases: the same for a mirror that was made anew."""
         mailbox = Mailbox(tree, project, self._holdings.setdefault(project, Holdings(project)))
-        active = [name for name in mailbox.agents() if (p := mailbox.profile(name)) and p.state == "active"]
+        names = [name for name in mailbox.agents() if is_desk_name(name)]
+        active = [name for name in names if (p := mailbox.profile(name)) and p.state == "active"]
         return leaseview.render(mailbox.holdings().rows(), active, tree.oid(layout.leases(project)))
 
     def _show_leases(self, mirror: Mirror, tip: str) -> None:

@@ -35,6 +35,7 @@ class Tending:
     def __init__(self, clock: Clock, settings: Settings, alarms: Alarms, holdings: dict[str, Holdings]) -> None:
         self._clock, self._settings, self._alarms, self._holdings = clock, settings, alarms, holdings
         self._due: dict[str, datetime] = {}
+        self._planned: dict[str, datetime | None] = {}  # what `_due` will be once the present batch has landed
         self._left: set[str] = set()  # projects on which our code broke since the last look
         self.expiring = True  # False while the clock is not to be trusted with the end of a lease
 
@@ -42,9 +43,11 @@ class Tending:
         return Mailbox(tree, project, self._holdings.setdefault(project, Holdings(project)))
 
     def look(self, tree: Tree) -> None:
-        """Find out when leases want looking after: for a tree that somebody else has made, or that was just found."""
+        """Leases want looking after at once, in a tree that somebody else has made, or that was just found."""
         found = {name: next_due(self.mailbox(tree, name), self._settings) for name in projects(tree)}
-        self._due = {name: due for name, due in found.items() if due}
+        self._due = {name: self._clock.last for name, due in found.items() if due}
+        for project in self._left:
+            self._alarms.clear(f"leases {project}")
         self._left = set()
 
     def overdue(self) -> set[str]:
@@ -71,10 +74,21 @@ class Tending:
             raise
         except Exception as error:
             raise TendBroken(mailbox.project) from error
-        self._due.pop(mailbox.project, None)
-        if due:
-            # Where nothing may run out for now, what is overdue is looked at again in a while.
-            self._due[mailbox.project] = due if self.expiring else max(due, self._clock.last + _AGAIN)
+        # Where nothing may run out for now, what is overdue is looked at again in a while.
+        again = due if self.expiring or due is None else max(due, self._clock.last + _AGAIN)
+        self._planned[mailbox.project] = again
+
+    def begin(self) -> None:
+        """A batch is planned; until it lands, what was due is due."""
+        self._planned.clear()
+
+    def landed(self) -> None:
+        """What was planned since `begin` has come to be."""
+        for project, due in self._planned.items():
+            self._due.pop(project, None)
+            if due:
+                self._due[project] = due
+        self._planned.clear()
 
     def give_up(self, broken: TendBroken) -> None:
         """Leave a project's leases alone until somebody else's commit, or the next start, shows them in a new light."""

@@ -4,10 +4,13 @@ A lease is ACTIVE from its grant until it is RELEASED or EXPIRED, and nothing el
 fence comes from one counter of its project and only grows: whoever shows the larger one was granted later.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 ACTIVE, RELEASED, EXPIRED = "active", "released", "expired"
+
+SLOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,27 @@
 leases are parsed once and not for every command; what it says depends on the tree alone.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from gitmaild.model import layout
 from gitmaild.model.errors import Refused
-from gitmaild.model.ids import parse_stamp, stamp
-from gitmaild.model.lease import ACTIVE, Lease, Thing, Waiting, clash
+from gitmaild.model.ids import COMMAND_ID, LEASE_ID, parse_stamp, stamp
+from gitmaild.model.lease import ACTIVE, EXPIRED, RELEASED, SLOT_NAME, Lease, Thing, Waiting, clash
 from gitmaild.model.leaseview import Row
+from gitmaild.model.names import is_desk_name
 from gitmaild.model.overlap import overlap
 from gitmaild.model.pattern import BadPattern, Pattern
 from gitmaild.model.pattern_table import PatternTable
 from gitmaild.rules import frontmatter
 from gitmaild.rules.frontmatter import Fields, Written
 from gitmaild.rules.tree import Tree
+
+_NUMBER = re.compile(r"\d{8}T\d{6}\.\d{6}Z_[0-9a-f]{8,32}", re.ASCII)
+# Numbers and times of a file that somebody else wrote are believed within what can be reckoned with.
+_LARGEST, _YEARS = 10**15, range(1970, 9000)
+_LONGEST_TERM = 10**9
 
 
 class Holdings:
@@ -92,13 +99,14 @@ class Holdings:
         return [self._rows[lease.id] for lease in self.leases if lease.thing.pattern]
 
     def _learn(self, path: str, data: bytes) -> None:
+        stem = path.rpartition("/")[2].removesuffix(".yaml")
         if path.startswith(layout.leases(self._project) + "/"):
-            if lease := parse_lease(data):
+            if (lease := parse_lease(stem, data)) and lease.state == ACTIVE:
                 self._leases[path] = lease
                 self._in_order = None
                 if lease.thing.pattern:
                     self._table.add(Pattern.parse(lease.thing.pattern, broad=True), lease)
-        elif request := parse_waiting(path.rpartition("/")[2].removesuffix(".yaml"), data):
+        elif request := parse_waiting(stem, data):
             self._waiting[path] = request
 
     def _forget(self, path: str) -> None:
@@ -138,20 +146,20 @@ def render_lease(lease: Lease) -> bytes:
     return frontmatter.write(fields).encode()
 
 
-def parse_lease(data: bytes) -> Lease | None:
-    """The inverse of `render_lease`; None for bytes that gitmaild did not write."""
+def parse_lease(an_id: str, data: bytes) -> Lease | None:
+    """The inverse of `render_lease`, for the file called `<an_id>.yaml`; None for bytes that gitmaild would not write."""
     try:
-        fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
-        ended = parse_stamp(_one(fields, "ended")) if "ended" in fields else None
+        fields = _read(data)
+        ended = _moment(_one(fields, "ended")) if "ended" in fields else None
         lease = Lease(
             fields["id"].value,
             _thing(_one(fields, "pattern"), _one(fields, "slot")),
             fields["holder"].value,
             fields["exclusive"].value == "true",
-            int(fields["fence"].value),
-            parse_stamp(fields["granted"].value),
-            parse_stamp(fields["expires"].value),
-            int(fields["ttl_seconds"].value),
+            _count(fields["fence"].value, _LARGEST),
+            _moment(fields["granted"].value),
+            _moment(fields["expires"].value),
+            _count(fields["ttl_seconds"].value, _LONGEST_TERM),
             reason=_one(fields, "reason"),
             warned=_one(fields, "warned") == "true",
             state=_one(fields, "state") or ACTIVE,
@@ -160,7 +168,8 @@ def parse_lease(data: bytes) -> Lease | None:
         )
     except (Refused, KeyError, ValueError):
         return None
-    return lease
+    is_named = LEASE_ID.fullmatch(an_id) and lease.id == an_id and is_desk_name(lease.holder)
+    return lease if is_named and lease.state in (ACTIVE, RELEASED, EXPIRED) else None
 
 
 def render_waiting(request: Waiting) -> bytes:
@@ -185,7 +194,7 @@ def render_waiting(request: Waiting) -> bytes:
 def parse_waiting(number: str, data: bytes) -> Waiting | None:
     """The inverse of `render_waiting`, for the file called `<number>.yaml`."""
     try:
-        fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
+        fields = _read(data)
         many = {key: frontmatter.as_list(fields[key]) if key in fields else () for key in ("paths", "slots")}
         request = Waiting(
             number,
@@ -193,14 +202,15 @@ def parse_waiting(number: str, data: bytes) -> Waiting | None:
             fields["agent"].value,
             (*(_thing(path, "") for path in many["paths"]), *(_thing("", slot) for slot in many["slots"])),
             fields["exclusive"].value == "true",
-            int(fields["ttl_seconds"].value),
-            parse_stamp(fields["until"].value),
+            _count(fields["ttl_seconds"].value, _LONGEST_TERM),
+            _moment(fields["until"].value),
             reason=_one(fields, "reason"),
             atomic=_one(fields, "atomic") == "true",
         )
     except (Refused, KeyError, ValueError):
         return None
-    return request
+    is_named = _NUMBER.fullmatch(number) and COMMAND_ID.fullmatch(request.command_id) and is_desk_name(request.agent)
+    return request if is_named and request.things else None
 
 
 def number(command_id: str, at: datetime) -> str:
@@ -208,9 +218,32 @@ def number(command_id: str, at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%S.%fZ}_{command_id.rpartition('_')[2]}"
 
 
+def _read(data: bytes) -> Fields:
+    """The fields of a file. Raises `Refused`, also for what no line of the lease view can hold."""
+    fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
+    for key, field in fields.items():
+        frontmatter.refuse_control_characters(key, field)
+    return fields
+
+
+def _count(text: str, most: int) -> int:
+    if not 0 < int(text) <= most:
+        raise ValueError(text)
+    return int(text)
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_stamp(text)
+    if moment.year not in _YEARS:
+        raise ValueError(text)
+    return moment
+
+
 def _thing(pattern: str, slot: str) -> Thing:
-    """Raises ValueError for a pattern that is none: whoever wrote the file, the guard must be able to read it."""
+    """Raises ValueError for a pattern or a name that is none: whoever wrote the file, the guard must be able to read it."""
     if slot:
+        if not SLOT_NAME.fullmatch(slot):
+            raise ValueError(slot)
         return Thing(slot=slot)
     try:
         return Thing(Pattern.parse(pattern, broad=True).text)

@@ -116,26 +116,27 @@ def _chosen(command: Renew | Release, among: list[Lease]) -> list[Lease]:
             raise _lost(f"{agent} holds no lease")
         return own
     by_id = {lease.id: lease for lease in among}
-    things = [*(_thing(text) for text in command.paths), *(Thing(slot=name) for name in command.slots)]
+    named = [*((text, _meant(text)) for text in command.paths), *((f"slot {x}", [Thing(slot=x)]) for x in command.slots)]
     found: dict[str, Lease] = {}
     for an_id in command.leases:
         if an_id not in by_id:
             raise _lost(f"leases: {an_id} is not held by {agent}")
         found[an_id] = by_id[an_id]
-    for thing in things:
-        held = [lease for lease in among if lease.thing == thing]
+    for text, things in named:
+        held = next((own for thing in things if (own := [lease for lease in among if lease.thing == thing])), [])
         if not held:
-            raise _lost(f"{thing} is not held by {agent}")
+            raise _lost(f"{text} is not held by {agent}")
         found |= {lease.id: lease for lease in held}
     return list(found.values())
 
 
-def _thing(text: str) -> Thing:
-    """The thing that a path names, as it was reserved: a literal may be named without its mark."""
+def _meant(text: str) -> list[Thing]:
+    """What a path may have been reserved as: a literal may be named without its mark. Raises `Refused` for neither."""
+    literal = Thing(pattern(text, literal=True).text)
     try:
-        return Thing(pattern(text, broad=True).text)
+        return [Thing(pattern(text, broad=True).text), literal]
     except Refused:
-        return Thing(pattern(text, literal=True).text)
+        return [literal]
 
 
 def _lost(reason: str) -> Refused:

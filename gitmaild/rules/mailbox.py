@@ -85,17 +85,16 @@ class Mailbox:
                     yield from self._ended_on(f"{top}/{year}{month}{day[:-1]}")
 
     def _ended_on(self, day: str) -> list[Lease]:
-        files = [
-            f"{leaf}/{name}" for leaf in self.leaves_of(day) for name in self.tree.names(leaf) if name.endswith(".yaml")
-        ]
-        found = [lease for path in files if (lease := parse_lease(self.tree.read(path) or b"")) and lease.ended]
+        files = [(leaf, name) for leaf in self.leaves_of(day) for name in self.tree.names(leaf) if name.endswith(".yaml")]
+        read = (parse_lease(name.removesuffix(".yaml"), self.tree.read(f"{leaf}/{name}") or b"") for leaf, name in files)
+        found = [lease for lease in read if lease and lease.ended]
         return sorted(found, key=lambda lease: (lease.ended or lease.expires, lease.fence), reverse=True)
 
     def fence(self) -> int:
         """The last fencing number that was given, 0 before the first."""
         data = self.tree.read(layout.fence(self.project)) or b""
         digits = data.partition(b": ")[2].strip()
-        return int(digits) if digits.isdigit() else 0
+        return int(digits) if digits.isdigit() and len(digits) < 19 else 0
 
     def exists(self) -> bool:
         return bool(self.tree.oid(layout.project_file(self.project)))

@@ -1,18 +1,15 @@
 """What a drop of kind `reserve`, `renew` or `release` asks for."""
 
-import re
-
 from gitmaild.model.commands import Envelope, Release, Renew, Reserve
 from gitmaild.model.errors import refuse
 from gitmaild.model.ids import LEASE_ID
+from gitmaild.model.lease import SLOT_NAME
 from gitmaild.model.message import Value
 from gitmaild.model.pattern import BadPattern, Pattern
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter
 from gitmaild.rules.fields import boolean, other_spelling, seconds, short
 from gitmaild.rules.frontmatter import Fields
-
-_SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 Extra = tuple[tuple[str, Value], ...]
 
@@ -95,7 +92,7 @@ def _ids(fields: Fields, settings: Settings) -> tuple[str, ...]:
 def _slots(fields: Fields, settings: Settings) -> tuple[str, ...]:
     slots = _many(fields, "slots", settings)
     for name in slots:
-        if not _SLOT.fullmatch(name):
+        if not SLOT_NAME.fullmatch(name):
             raise refuse(
                 "bad-slot",
                 f"slots: {name[:80]!r} cannot name a slot",

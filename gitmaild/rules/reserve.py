@@ -55,8 +55,12 @@ def reserve(command: Reserve, mailbox: Mailbox, now: datetime, settings: Setting
     holdings = mailbox.holdings()
     things = _things(command)
     _check_count(command, holdings, things, settings)
+    own = {lease.thing: lease for lease in holdings.of(command.envelope.agent)}
     conflicts = [
-        c for thing in things if (c := in_the_way(thing, command.envelope.agent, holdings, exclusive=command.exclusive))
+        c
+        for thing in things
+        if not _is_in_first_term(own.get(thing), command, now)
+        and (c := in_the_way(thing, command.envelope.agent, holdings, exclusive=command.exclusive))
     ]
     blocked = {conflict.thing for conflict in conflicts}
     free = [] if command.atomic and conflicts else [thing for thing in things if thing not in blocked]
@@ -92,7 +96,8 @@ def in_the_way(thing: Thing, agent: str, holdings: Holdings, *, exclusive: bool,
 def grant(command: Reserve, things: Iterable[Thing], mailbox: Mailbox, now: datetime) -> list[Lease]:
     """Leases on `things`: new ones, or those that the agent holds on just that already, renewed."""
     own = {lease.thing: lease for lease in mailbox.holdings().of(command.envelope.agent)}
-    until, fence = now + timedelta(seconds=command.ttl_seconds), mailbox.fence()
+    until = now + timedelta(seconds=command.ttl_seconds)
+    fence = max([mailbox.fence(), *(lease.fence for lease in mailbox.holdings().leases)])
     granted: list[Lease] = []
     for thing in things:
         if held := own.get(thing):
@@ -109,7 +114,7 @@ def grant(command: Reserve, things: Iterable[Thing], mailbox: Mailbox, now: date
         fence += 1
         granted.append(
             Lease(
-                lease_id(command.envelope.id, str(thing)),
+                lease_id(command.envelope.id, f"{thing.slot}/{thing.pattern}"),  # a path may be called as a slot is shown
                 thing,
                 command.envelope.agent,
                 command.exclusive,
@@ -159,12 +164,19 @@ def _things(command: Reserve) -> list[Thing]:
     return list(dict.fromkeys([*(Thing(text) for text in patterns), *(Thing(slot=name) for name in command.slots)]))
 
 
+def _is_in_first_term(held: Lease | None, command: Reserve, now: datetime) -> bool:
+    """True where this only renews what the agent holds already: in its first term, nobody who waits has a say in that."""
+    return held is not None and held.exclusive >= command.exclusive and now < held.first_term
+
+
 def _check_count(command: Reserve, holdings: Holdings, things: list[Thing], settings: Settings) -> None:
-    own = {lease.thing for lease in holdings.of(command.envelope.agent)}
-    if len(own.union(things)) > settings.leases_per_agent:
+    agent = command.envelope.agent
+    own = {lease.thing for lease in holdings.of(agent)}
+    count = len(own.union(things)) + sum(len(request.things) for request in holdings.waiting if request.agent == agent)
+    if count > settings.leases_per_agent:
         raise refuse(
             "too-many-leases",
-            f"{command.envelope.agent} would hold {len(own.union(things))} leases; limit {settings.leases_per_agent}",
+            f"{agent} would hold, or wait for, {count} leases; limit {settings.leases_per_agent}",
             "release some, or use wider patterns",
             field="paths",
         )
