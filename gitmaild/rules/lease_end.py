@@ -132,11 +132,16 @@ def _chosen(command: Renew | Release, among: list[Lease]) -> list[Lease]:
 
 def _meant(text: str) -> list[Thing]:
     """What a path may have been reserved as: a literal may be named without its mark. Raises `Refused` for neither."""
-    literal = Thing(pattern(text, literal=True).text)
-    try:
-        return [Thing(pattern(text, broad=True).text), literal]
-    except Refused:
-        return [literal]
+    found: list[Thing] = []
+    refused: list[Refused] = []
+    for literal in (False, True):
+        try:
+            found.append(Thing(pattern(text, literal=literal, broad=True).text))
+        except Refused as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    return found
 
 
 def _lost(reason: str) -> Refused:
