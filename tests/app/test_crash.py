@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gitmaild.model import leaseview
+from gitmaild.rules.holdings import parse_lease
 from tests.fakes import FakeClock, SeededEntropy
 from tests.fuse import Blown, Fuse
 from tests.post import Post
@@ -33,6 +35,10 @@ class Day:
         post.drop(
             "GreenCastle", name="first.md", to="RedCat, BlueLake", thread_id="br-1", subject="First", ack_required="yes"
         )
+        post.drop("GreenCastle", name="mine.md", kind="reserve", paths="src/**", ttl_seconds="1d")
+        post.drop("BlueLake", name="short.md", kind="reserve", paths="lib", ttl_seconds="60")
+        post.settle()
+        post.drop("RedCat", name="wait.md", kind="reserve", paths="src/a, src/b", ttl_seconds="1d", wait_seconds="1d")
         post.settle()
         first = post.names("RedCat")[0]
         self.first = f"msg_20260101_{first.rsplit('_', 1)[1].removesuffix('.md')}"
@@ -58,6 +64,9 @@ class Day:
         )
         post.drop("RedCat", "Yes.\n", name="answer.md", in_reply_to=self.first)
         post.drop("BlueLake", name="mistake.md", subject="to whom?")
+        post.drop("BlueLake", name="docs.md", kind="reserve", paths="docs/**", slots="build", ttl_seconds="1d")
+        post.drop("GreenCastle", name="free.md", kind="release", paths="src/**")
+        post.clock.advance(60)
 
     def keep(self) -> None:
         """What every run begins with from now on."""
@@ -77,26 +86,39 @@ class Day:
     def check(self) -> None:
         """Every command of the day was answered once, and everything shows it."""
         post = self.post
-        done = sorted(trailers["Command"].partition(" ")[0] for _, trailers, _ in post.commits()[5:])
-        assert done == ["ack", "message", "message", "read", "refuse", "register"]
-        assert sorted(post.sent("GreenCastle")) == ["first", "join", "plan"]
+        done = sorted(trailers["Command"].partition(" ")[0] for _, trailers, _ in post.commits()[8:])
+        by_leases = ["expire", "grant", "release", "reserve"]
+        assert done == sorted(["ack", "message", "message", "read", "refuse", "register", *by_leases])
+        assert sorted(post.sent("GreenCastle")) == ["first", "free", "join", "mine", "plan"]
         assert "status: partly" in post.sent("GreenCastle")["plan"]
         assert "- RedCat read\n- BlueLake acked\n" in post.sent("GreenCastle")["first"]
-        assert sorted(post.sent("RedCat")) == ["answer", "join"]
-        assert sorted(post.sent("BlueLake")) == ["join", "seen"]
+        assert sorted(post.sent("RedCat")) == ["answer", "join", "wait"]
+        assert sorted(post.sent("BlueLake")) == ["docs", "join", "seen", "short"]
         assert sorted(post.sent("QuietOtter")) == ["join"]
         assert post.rejected("BlueLake") == {"mistake.md": "no-recipient"}
         assert (post.desk("BlueLake") / "rejected" / "mistake.md").read_text() == "---\nsubject: to whom?\n---\nhello\n"
-        assert post.inbox("RedCat") == ["GreenCastle: Plan"]
+        assert sorted(post.inbox("RedCat")) == ["GreenCastle: Plan", "Postmaster: granted: src/a, src/b"]
         assert post.inbox("RedCat", "read") == ["GreenCastle: First"]
         assert sorted(post.inbox("BlueLake")) == ["GreenCastle: Plan", "Postmaster: refused: mistake.md"]
         assert post.inbox("BlueLake", "acked") == ["GreenCastle: First"]
         told = ["GreenCastle: Plan", "Postmaster: not delivered to NoBody: Plan", "RedCat: RE: First"]
         assert sorted(post.inbox("GreenCastle")) == told
         assert [post.waiting(agent) for agent in ("GreenCastle", "RedCat", "BlueLake", "QuietOtter")] == [[], [], [], []]
+        assert self.held() == ["BlueLake: docs/**", "BlueLake: slot build", "RedCat: src/a", "RedCat: src/b"]
         post.check_nothing_left()
         post.check_exactly_once()
         post.fsck()
+
+    def held(self) -> list[str]:
+        """Who holds what, once tree, root and view say the same."""
+        post = self.post
+        paths = [path for path in post.tree() if path.startswith("shop/leases/")]
+        shown = {path.name: path.read_bytes() for path in (post.worktree / ".gitmaild/leases").glob("lease_*.yaml")}
+        assert sorted(shown) == sorted(path.rpartition("/")[2] for path in paths)
+        found = [parse_lease(name.removesuffix(".yaml"), data) for name, data in shown.items()]
+        view = leaseview.parse((post.home.state / "leases/shop").read_bytes())
+        assert {row.lease_id for row in view.rows} == {lease.id for lease in found if lease and lease.thing.pattern}
+        return sorted(f"{lease.holder}: {lease.thing}" for lease in found if lease)
 
     def check_rest(self) -> None:
         """Another start finds nothing to do, and a mirror from nothing shows no more and no less."""
