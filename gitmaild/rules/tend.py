@@ -39,12 +39,12 @@ def tend(
             return _ended(envelope, lease, mailbox, now, because=f"{lease.holder} has retired")
     for request in holdings.waiting:
         if not _is_active(request.agent, mailbox):
-            return _given_up(envelope, request, None, mailbox, now)
+            return _given_up(envelope, request, mailbox, now)
         conflicts = _in_its_way(request, holdings)
-        if not conflicts:
+        if not conflicts and now <= request.until:
             return _granted(envelope, request, mailbox, now)
         if request.until <= now:
-            return _given_up(envelope, request, conflicts[0], mailbox, now)
+            return _given_up(envelope, request, mailbox, now, why=_why_not(conflicts))
     return _warning(envelope, holdings, mailbox, now, settings)
 
 
@@ -116,18 +116,28 @@ def _granted(envelope: Envelope, request: Waiting, mailbox: Mailbox, now: dateti
     )
 
 
-def _given_up(envelope: Envelope, request: Waiting, conflict: Conflict | None, mailbox: Mailbox, now: datetime) -> Changeset:
-    """Its time is over, or its agent has retired: out of the queue, and a note to who still reads."""
+def _why_not(conflicts: list[Conflict]) -> str:
+    """What kept a request from being granted in time."""
+    if not conflicts:
+        return "It is free again, but nobody was there to grant it in time."
+    first = conflicts[0]
+    reason = f" ({first.reason})" if first.reason else ""
+    if first.lease_id:
+        return f"{first.thing} is still held by {first.holder}, until {stamp(first.expires)}{reason}."
+    return f"{first.thing} is wanted by {first.holder}, who asked first{reason}."
+
+
+def _given_up(envelope: Envelope, request: Waiting, mailbox: Mailbox, now: datetime, *, why: str = "") -> Changeset:
+    """Its time is over, or its agent has retired: out of the queue, and a note (`why`) to who still reads."""
     what = ", ".join(str(thing) for thing in request.things)
     notes: list[Message] = []
-    if conflict:
+    if why:
         notes.append(
             _note(
                 envelope,
                 request.agent,
                 f"not granted in time: {what}",
-                f"You have waited until {stamp(request.until)}. {conflict.thing} is still held by {conflict.holder}, "
-                f"until {stamp(conflict.expires)}{f' ({conflict.reason})' if conflict.reason else ''}.\n"
+                f"You have waited until {stamp(request.until)}. {why}\n"
                 "Reserve it again with wait_seconds, or write to the holder.\n",
                 now,
             )
@@ -138,7 +148,7 @@ def _given_up(envelope: Envelope, request: Waiting, conflict: Conflict | None, m
         at=now,
         puts=tuple(put for note in notes for put in copies(note, [request.agent], mailbox)),
         drops=(_queue_path(request, mailbox),),
-        trailers=lease_trailers(_of(envelope, request.agent), "give-up", [], "timeout" if conflict else "retired"),
+        trailers=lease_trailers(_of(envelope, request.agent), "give-up", [], "timeout" if why else "retired"),
         messages=tuple(notes),
     )
 

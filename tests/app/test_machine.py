@@ -18,7 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from gitmaild import wiring
 from gitmaild.edges.lock import Locked
+from gitmaild.model import leaseview
 from gitmaild.model.layout import FOLDERS, parse_file_name
+from gitmaild.model.lease import ACTIVE, EXPIRED, RELEASED, Lease, Waiting, clash
+from gitmaild.rules.holdings import meet, parse_lease, parse_waiting
 from tests.fakes import StillWatcher
 from tests.fuse import Blown, Fuse
 from tests.post import Post
@@ -30,6 +33,7 @@ SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 agents = st.sampled_from(AGENTS)
 worktrees = st.sampled_from(WORKTREES)
 some = st.sets(agents, max_size=3)
+paths = st.sets(st.sampled_from(["a", "b", "a/x", "*.py", "a/*.py", "{a,b}/**", "**/x", "c"]), min_size=1, max_size=3)
 number = st.integers(0, 1000)
 BAD = {
     "nobody": "---\nsubject: to whom?\n---\nhello\n",
@@ -65,6 +69,8 @@ class Machine(RuleBasedStateMachine):
         self.count = 0
         self.state: dict[tuple[str, str], int] = {}
         self.subjects: dict[str, str] = {}
+        self.ended: set[str] = set()
+        self.queue: list[Waiting] = []
 
     def teardown(self) -> None:
         try:
@@ -178,6 +184,36 @@ class Machine(RuleBasedStateMachine):
     def retires_or_comes_back(self, agent: str, back: bool) -> None:
         self._put(agent, "shop", f"---\nkind: {'register' if back else 'retire'}\n---\n")
 
+    @rule(
+        agent=agents,
+        worktree=worktrees,
+        paths=paths,
+        exclusive=st.booleans(),
+        atomic=st.booleans(),
+        ttl=st.sampled_from([5, 600, 86_400]),
+        wait=st.sampled_from([0, 500, 86_400]),
+    )
+    def reserves(
+        self, agent: str, worktree: str, paths: set[str], exclusive: bool, atomic: bool, ttl: int, wait: int
+    ) -> None:
+        more = f"exclusive: {'yes' if exclusive else 'no'}\natomic: {'yes' if atomic else 'no'}\nttl_seconds: {ttl}\n"
+        items = "".join(f"- {path}\n" for path in sorted(paths))
+        self._put(agent, worktree, f"---\nkind: reserve\n{more}wait_seconds: {wait}\npaths:\n{items}---\n")
+
+    @rule(
+        agent=agents, worktree=worktrees, kind=st.sampled_from(["renew", "release"]), path=st.sampled_from(["", "a", "*.py"])
+    )
+    def renews_or_releases(self, agent: str, worktree: str, kind: str, path: str) -> None:
+        self._put(agent, worktree, f"---\nkind: {kind}\n{f'paths: {path}' if path else ''}\n---\n")
+
+    @rule(path=st.sampled_from(["a", "*.py", "c"]))
+    def are_ended_by_force(self, path: str) -> None:
+        home = self.post.home.post / "shop" / "agents" / "Overseer" / "outbox"
+        if home.is_dir():
+            self.count += 1
+            (home / f".d{self.count}.md").write_text(f"---\nkind: release\npaths: {path}\nreason: enough\n---\n")
+            (home / f".d{self.count}.md").rename(home / f"d{self.count}.md")
+
     # --- people and their machines
 
     @rule()
@@ -277,14 +313,17 @@ class Machine(RuleBasedStateMachine):
         post.turn(400)
         post.settle()
         self._audit()
-        assert [alarm for alarm in post.alarms() if alarm not in ("clock", "restored-tip")] == []
+        assert [alarm for alarm in post.alarms() if alarm not in ("clock", "clock-leapt", "restored-tip")] == []
         self._check_fates()
         self._check_states()
         self._check_blind()
+        self._check_leases()
         post.check_exactly_once()
         post.check_nothing_left()
         post.fsck()
+        self._let_what_is_due_pass()
         post.check_mirrors()
+        self._check_leases()
 
     def _check_fates(self) -> None:
         answered = {}
@@ -327,6 +366,68 @@ class Machine(RuleBasedStateMachine):
                     line for page in pages for line in page.splitlines() if line.startswith(f"-------- {message} ")
                 )
             assert [name for name in names if name in said] == []
+
+    def _check_leases(self) -> None:
+        """One holder at a time, each lease in one place, fences that grow, views that say so, a queue that is fair."""
+        tree = self.post.tree()
+        held = [lease for path, oid in tree.items() if path.startswith("shop/leases/") and (lease := self._lease(path, oid))]
+        ended = [
+            lease
+            for path, oid in tree.items()
+            if path.startswith("shop/leases-ended/") and (lease := self._lease(path, oid))
+        ]
+        assert {lease.state for lease in held} <= {ACTIVE} and {lease.state for lease in ended} <= {RELEASED, EXPIRED}
+        ids = [lease.id for lease in (*held, *ended)]
+        assert len(ids) == len(set(ids)) == sum(path.startswith(("shop/leases/", "shop/leases-ended/")) for path in tree)
+        before, self.ended = self.ended, {lease.id for lease in ended}
+        assert before <= self.ended, "a lease came back"
+        fences = [lease.fence for lease in sorted((*held, *ended), key=lambda lease: (lease.granted, lease.fence))]
+        assert fences == sorted(set(fences))
+        for number, one in enumerate(held):
+            for other in held[:number]:
+                apart = one.holder == other.holder or not clash(one.exclusive, other.exclusive)
+                assert apart or meet(one.thing, other.thing) is None, f"{one} and {other}"
+        view = (self.post.home.state / "leases" / "shop").read_bytes()
+        assert {row.lease_id for row in leaseview.parse(view).rows} == {lease.id for lease in held}
+        for root in self.post._worktrees():
+            if (root / "README.md").exists():
+                assert (root / "leases" / ".view").read_bytes() == view
+                assert {path.stem for path in (root / "leases").glob("lease_*")} == {lease.id for lease in held}
+        self._check_queue(tree, held)
+
+    def _check_queue(self, tree: dict[str, str], held: list[Lease]) -> None:
+        """Nobody waits for what is free, and nobody was overtaken since the last look."""
+        before, prefix = self.queue, "shop/lease-queue/"
+        found = (parse_waiting(p[len(prefix) : -5], self.post.blob(oid)) for p, oid in tree.items() if p.startswith(prefix))
+        self.queue = [request for request in found if request]
+        for number, request in enumerate(self.queue):
+            ahead = [(r.agent, r.exclusive, thing) for r in self.queue[:number] for thing in r.things]
+            ahead += [(lease.holder, lease.exclusive, lease.thing) for lease in held]
+            others = [
+                thing for agent, exclusive, thing in ahead if agent != request.agent and clash(exclusive, request.exclusive)
+            ]
+            assert any(meet(mine, thing) is not None for mine in request.things for thing in others), f"free: {request}"
+        left = {request.number for request in self.queue}
+        granted = {
+            body.partition("request: ")[2].partition("\n")[0]
+            for _, trailers, body in self.post.commits()
+            if "grant " in trailers.get("Command", "")
+        }
+        for number, late in enumerate(before):
+            for early in before[:number]:
+                same = early.agent != late.agent and clash(early.exclusive, late.exclusive)
+                if same and early.number in left and late.command_id in granted:
+                    assert all(meet(a, b) is None for a in early.things for b in late.things), f"{late} before {early}"
+
+    def _lease(self, path: str, oid: str) -> Lease | None:
+        return parse_lease(Path(path).stem, self.post.blob(oid))
+
+    def _let_what_is_due_pass(self) -> None:
+        """A fresh daemon knows of no leap of the clock; and nothing must end between two looks that are compared."""
+        self.post.stop()
+        self.post.settle()
+        while self.post.start().daemon.intake.tending.seconds_left() < 10:
+            self.post.settle(10)
 
     # --- inside
 

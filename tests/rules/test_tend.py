@@ -203,6 +203,23 @@ def test_who_is_granted_it_in_the_very_last_moment_has_it(shop: Shop) -> None:
     assert shop.later(59) == ["expire: GreenCastle: src/**", "grant: RedCat: src/a"]
 
 
+def test_who_has_gone_on_long_ago_is_granted_nothing_any_more(shop: Shop) -> None:
+    """Nobody looked after the leases meanwhile: the daemon was down."""
+    shop.reserve("GreenCastle", "src/**", ttl_seconds="60")
+    shop.reserve("RedCat", "src/a", wait_seconds="600")
+    assert shop.later(6000) == ["expire: GreenCastle: src/**", "give up: RedCat: src/a"]
+    assert (shop.held, shop.letters("RedCat")) == ([], ["Postmaster: not granted in time: src/a"])
+    assert "It is free again" in shop.messages("RedCat")[0].body
+
+
+def test_who_waited_behind_another_is_told_of_that_one(shop: Shop) -> None:
+    shop.reserve("GreenCastle", "src/b")
+    shop.reserve("RedCat", "src/**", wait_seconds="600")
+    shop.reserve("BlueLake", "src/a", wait_seconds="60")
+    shop.later(60)
+    assert "src/a is wanted by RedCat, who asked first" in shop.messages("BlueLake")[0].body
+
+
 def test_a_request_that_is_given_up_lets_the_next_one_pass(shop: Shop) -> None:
     shop.reserve("GreenCastle", "src/a")
     shop.reserve("RedCat", "src/**", wait_seconds="60")

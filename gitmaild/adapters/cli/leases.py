@@ -1,5 +1,7 @@
 """reserve, renew, release, leases, slot."""
 
+import contextlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +25,8 @@ desk_of = click.make_pass_decorator(Desk)
 Row = dict[str, Any]
 
 _POLL = 0.2
+# Signals that end this program: its command gets them instead, and ends first.
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Span(click.ParamType[int]):
@@ -70,7 +74,7 @@ def _reserve(desk: Desk, what: list[tuple[str, frontmatter.Written]], *, shared:
     value: Row = {"success": status == "granted", "status": status, "granted": granted, "conflicts": conflicts}
     if status == "waiting":
         value["position"] = int(receipt.text("position"))
-    desk.answer(value, "\n".join([*map(_granted, granted), *map(_conflict, conflicts), *_way_out(value)]))
+    desk.answer(value, "\n".join([*map(_granted, granted), *map(_conflict, conflicts), *_way_out(value, what[0][0])]))
     if status == "waiting":
         raise click.exceptions.Exit(3)
     if status != "granted":
@@ -108,19 +112,22 @@ def _conflict(row: Row) -> str:
     )
 
 
-def _way_out(value: Row) -> list[str]:
-    """What to do about conflicts, as commands."""
+def _way_out(value: Row, kind: str) -> list[str]:
+    """What to do about conflicts over `paths` or `slots`, as commands."""
     conflicts = value["conflicts"]
     if value["status"] == "waiting":
         return [f"waiting: number {value['position']} in the queue; the grant comes by mail: gitmaild wait"]
     if not conflicts:
         return []
     pattern, holder = conflicts[0]["pattern"], conflicts[0]["holder"]
+    ask = f"gitmaild {'reserve' if kind == 'paths' else 'slot acquire'} {shlex.quote(pattern)}"
+    may_i = shlex.quote(f"May I have {pattern}?")
     return [
         "options:",
-        f"  1. queue for it: gitmaild reserve '{pattern}' --wait 3600",
-        f"  2. reserve other files, or ask {holder}: gitmaild send --to {holder} --subject 'May I have {pattern}?'",
-        f"  3. share it, where {holder} shares it too: gitmaild reserve '{pattern}' --shared",
+        f"  1. queue for it: {ask} --wait 3600",
+        f"  2. take {'other files' if kind == 'paths' else 'another'}, or ask {holder}: "
+        f"gitmaild send --to {holder} --subject {may_i}",
+        f"  3. share it, where {holder} shares it too: {ask} --shared",
     ]
 
 
@@ -318,6 +325,9 @@ def _wait_for(desk: Desk, name: str, seconds: int) -> bool:
     """True once the slot is ours, False where it was not within so long."""
     until = time.monotonic() + seconds + 1
     while time.monotonic() < until:
+        with contextlib.suppress(MailError, OSError):
+            # Where no daemon runs, nobody else would end a lease and hand it on.
+            wiring.serve_once(desk.home, desk.environment, [])
         own = wiring.open_reader(desk.home).leases(desk.project.slug, wiring.wall_clock(), holder=desk.agent)
         if any(row.get("slot") == name for row in own):
             return True
@@ -331,9 +341,7 @@ def _run_holding(desk: Desk, name: str, ttl: int, command: tuple[str, ...]) -> i
     except OSError as error:
         return fail(127, f"{command[0]}: {error.strerror or error}")
     done = threading.Event()
-    previous = [
-        (number, signal.signal(number, lambda got, _: child.send_signal(got))) for number in (signal.SIGTERM, signal.SIGINT)
-    ]
+    previous = [(number, signal.signal(number, lambda got, _: child.send_signal(got))) for number in _PASSED_ON]
     keeper = threading.Thread(target=_keep, args=(desk, name, ttl, done), daemon=True)
     keeper.start()
     try:
