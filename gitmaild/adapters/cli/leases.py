@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import click
@@ -299,12 +301,17 @@ def run(desk: Desk, *, name: str, ttl: int, wait: int | None, reason: str, comma
     Example:
       gitmaild slot run frontend-build -- npm run build
     """
-    _take_slot(desk, name, ttl=ttl, wait=wait, reason=reason)
-    status = 70
-    try:
-        status = _run_holding(desk, name, ttl, command)
-    finally:
-        _give_back(desk, name)
+    words = command[1:] if command[0] == "--" else command
+    if not words or words[0].startswith("-"):
+        raise click.UsageError("say which command, behind --; options stand before the slot's name")
+    children: list[subprocess.Popen[bytes]] = []
+    with _signals_go_to(children):
+        _take_slot(desk, name, ttl=ttl, wait=wait, reason=reason)
+        status = 70
+        try:
+            status = _run_holding(desk, name, ttl, words, children)
+        finally:
+            _give_back(desk, name)
     raise click.exceptions.Exit(status)
 
 
@@ -335,22 +342,36 @@ def _wait_for(desk: Desk, name: str, seconds: int) -> bool:
     return False
 
 
-def _run_holding(desk: Desk, name: str, ttl: int, command: tuple[str, ...]) -> int:
+@contextlib.contextmanager
+def _signals_go_to(children: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """What would end this program goes to its child instead; before there is one, it ends this program in good order."""
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        if not children:
+            raise click.exceptions.Exit(128 + number)
+        children[0].send_signal(number)
+
+    previous = [(number, signal.signal(number, pass_on)) for number in _PASSED_ON]
     try:
-        child = subprocess.Popen(command)
+        yield
+    finally:
+        for number, handler in previous:
+            signal.signal(number, handler)
+
+
+def _run_holding(desk: Desk, name: str, ttl: int, command: tuple[str, ...], children: list[subprocess.Popen[bytes]]) -> int:
+    try:
+        children.append(subprocess.Popen(command))
     except OSError as error:
         return fail(127, f"{command[0]}: {error.strerror or error}")
     done = threading.Event()
-    previous = [(number, signal.signal(number, lambda got, _: child.send_signal(got))) for number in _PASSED_ON]
     keeper = threading.Thread(target=_keep, args=(desk, name, ttl, done), daemon=True)
     keeper.start()
     try:
-        status = child.wait()
+        status = children[0].wait()
     finally:
         done.set()
         keeper.join()
-        for number, handler in previous:
-            signal.signal(number, handler)
     return status if status >= 0 else 128 - status
 
 
