@@ -7,6 +7,7 @@ for each token, so the worst pair of legal patterns takes milliseconds. The witn
 
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from gitmaild.model.glob import ANY, DEEP, STAR, Class, fits_name, without_case
@@ -42,7 +43,7 @@ def _pairs(one: Pattern, other: Pattern, *, fold: bool) -> Iterator[tuple[tuple[
 
 def _may_meet(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
     """False for most pairs that have nothing in common: two names differ before or after anything that is of any depth."""
-    return _agree(one, other) and (one[-1] == DEEP or other[-1] == DEEP or _agree(one[::-1], other[::-1]))
+    return (one[-1] == DEEP or other[-1] == DEEP or _agree(one[::-1], other[::-1])) and _agree(one, other)
 
 
 def _agree(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
@@ -59,8 +60,6 @@ def _agree(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
 
 def _crosses(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
     """Whether `_walk` finds a way: the reachable positions in `other`, as bits, after each item of `one`."""
-    if not (all(map(_has_name, one)) and all(map(_has_name, other))):
-        return False
     size = len(other)
     deeps = sum(1 << at for at, item in enumerate(other) if item == DEEP)
     row = 1 | (deeps & 1) << 1
@@ -69,13 +68,16 @@ def _crosses(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
             row = (1 << size + 1) - (row & -row)
         else:
             after = row & deeps
-            for at, b in enumerate(other):
-                if row >> at & 1 and b != DEEP and _meet(a, b):
-                    after |= 2 << at
+            left = row & ~deeps & ~(1 << size)
+            while left:
+                bit = left & -left
+                left -= bit
+                if _meet(a, other[bit.bit_length() - 1]):
+                    after |= bit << 1
             row = after | (after & deeps) << 1
         if not row:
             return False
-    return bool(row >> size & 1)
+    return bool(row >> size & 1) and all(map(_has_name, one)) and all(map(_has_name, other))
 
 
 def _has_name(item: Item) -> bool:
@@ -137,6 +139,28 @@ def _meet(one: Item, other: Item) -> bool:
         return one == other if isinstance(other, str) else fits_name(other, one)
     if isinstance(other, str):
         return fits_name(one, other)
+    return _may_share(one, other) and _share(one, other)
+
+
+def _may_share(one: Item, other: Item) -> bool:
+    """False for most segments that have no name in common: two characters differ before or after any wildcard."""
+    assert isinstance(one, tuple)
+    assert isinstance(other, tuple)
+    for a, b in zip(one, other, strict=False):
+        if not (isinstance(a, str) and isinstance(b, str)):
+            break
+        if a != b:
+            return False
+    for a, b in zip(reversed(one), reversed(other), strict=False):
+        if not (isinstance(a, str) and isinstance(b, str)):
+            break
+        if a != b:
+            return False
+    return True
+
+
+@lru_cache(4096)  # `*.py` is in many patterns
+def _share(one: Item, other: Item) -> bool:
     if any(fits_name(item, dots) for item in (one, other) for dots in (".", "..")):
         return _common(one, other) is not None  # what fits may be `.` or `..` alone, which are no names
     rows, tokens = _rows(one, other)

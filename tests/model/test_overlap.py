@@ -117,7 +117,7 @@ def test_without_regard_to_case_these_have_none(one: str, other: str) -> None:
 # --- against brute force
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(pathworld.patterns, pathworld.patterns, st.booleans())
 def test_a_path_in_common_is_found_exactly_where_there_is_one(one: Pattern, other: Pattern, fold: bool) -> None:
     found = overlap(one, other, fold=fold)
@@ -150,7 +150,7 @@ def test_two_classes_meet_exactly_where_a_character_is_in_both(one: str, other: 
 # --- bounded cost
 
 HEAVY = {
-    "stars": ("a/" + "*a" * 125 + "b", "a/" + "*b" * 125 + "a"),
+    "stars": ("a/" + "*a" * 125 + "*", "a/" + "*b" * 125 + "*"),
     "deep stars": ("**/x?/" * 15 + "a", "**/?y/" * 15 + "b"),
     "braces": ("{a,b}" * 6 + "/*x", "{b,c}" * 6 + "/*y"),
     "braces and deep stars": ("{a,b}" * 5 + "/**/?" * 5, "?" * 5 + "/**/a" * 4 + "{a,b}" * 5),
@@ -172,6 +172,7 @@ def test_the_worst_pairs_take_a_bounded_number_of_steps(name: str, monkeypatch: 
 
         return wrapper
 
+    module._share.cache_clear()
     for each in ("_meet", "_shared", "_spread"):
         monkeypatch.setattr(module, each, counted(getattr(module, each)))
     one, other = (Pattern.parse(text, broad=True) for text in HEAVY[name])

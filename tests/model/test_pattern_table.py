@@ -62,7 +62,7 @@ def test_what_was_removed_leaves_nothing_behind() -> None:
 _steps = st.lists(st.tuples(pathworld.patterns, st.integers(0, 2), st.integers(0, 3)), max_size=12)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(_steps, pathworld.patterns, st.booleans())
 def test_a_table_says_what_a_loop_would_say(steps: list[tuple[Pattern, int, int]], asked: Pattern, fold: bool) -> None:
     table, held = PatternTable(), list[tuple[Pattern, int]]()
