@@ -68,7 +68,8 @@ ANY = Class((), negated=True)
 def alternatives(text: str) -> "list[tuple[Item, ...]]":
     """The alternatives of a pattern, each read as though it were written alone. Raises `BadPattern`."""
     found = list(dict.fromkeys(_expanded(text)))
-    if sum(map(len, found)) > MOST_CHARACTERS:
+    # What the canonical text has more than the written one does not count, so that it can be read again.
+    if sum(len(each.removeprefix("**/").removesuffix("**")) for each in found) > MOST_CHARACTERS:
         reason = f"{text!r}: its braces stand for over {MOST_CHARACTERS} characters"
         raise BadPattern("long-pattern", reason, "use a wildcard, or several patterns")
     return [_items(alternative, text) for alternative in found]

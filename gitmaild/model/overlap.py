@@ -24,7 +24,12 @@ _EVERY: tuple[Token, ...] = (STAR,)
 
 def overlaps(one: Pattern, other: Pattern, *, fold: bool = False) -> bool:
     """True where some path matches both."""
-    return any(_crosses(a, b) for a, b in _pairs(one, other, fold=fold))
+    mine, theirs = (one.folded(), other.folded()) if fold else (one.alternatives, other.alternatives)
+    for a in mine:
+        for b in theirs:  # in loops: a table asks this a thousand times
+            if _may_meet(a, b) and _crosses(a, b):
+                return True
+    return False
 
 
 def overlap(one: Pattern, other: Pattern, *, fold: bool = False) -> str | None:
@@ -60,6 +65,8 @@ def _agree(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
 
 def _crosses(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
     """Whether `_walk` finds a way: the reachable positions in `other`, as bits, after each item of `one`."""
+    if len(one) > len(other):
+        one, other = other, one
     size = len(other)
     deeps = sum(1 << at for at, item in enumerate(other) if item == DEEP)
     row = 1 | (deeps & 1) << 1

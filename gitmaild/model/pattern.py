@@ -156,7 +156,9 @@ def _plain(raw: str, path: str) -> Pattern:
 def _wild(raw: str, text: str, *, broad: bool) -> Pattern:
     found = alternatives(text)
     if len(found) == 1 and found[0][-1] == DEEP and all(isinstance(item, str) for item in found[0][:-1]):
-        return _plain(raw, "/".join(map(str, found[0][:-1])))  # it held nothing but escapes, or braces around one thing
+        return _plain(
+            raw, _clean("/".join(map(str, found[0][:-1])))
+        )  # it held nothing but escapes, or braces around one thing
     if text.endswith("/"):
         text += "**"
     elif "/" not in text and all(items[0] == DEEP for items in found):

@@ -78,6 +78,9 @@ def test_a_pattern_means_these_and_not_those(text: str, meant: str, not_meant: s
         ("1:x", ":(literal)1:x"),
         (":(literal):(literal)a", ":(literal):(literal)a"),
         ("cafe\u0301", "caf\u00e9"),
+        ("{e}\u0301", "\u00e9"),
+        ("{a,b}{a,b}{a,b}{a,b}{a,b}*xxxxxxxxxxxxxxxxxxxxxxxxx", "**/{a,b}{a,b}{a,b}{a,b}{a,b}*xxxxxxxxxxxxxxxxxxxxxxxxx"),
+        ("{a,b}{a,b}{a,b}{a,b}{a,b}xxxxxxxxxxxxxxxxxxxxxxxxxx/", "{a,b}{a,b}{a,b}{a,b}{a,b}xxxxxxxxxxxxxxxxxxxxxxxxxx/**"),
     ],
 )
 def test_a_pattern_is_said_back_in_one_form(text: str, canonical: str) -> None:
