@@ -13,6 +13,7 @@ from pathlib import Path
 from gitmaild.edges.disk import Root, checkpoint_text, parse_checkpoint, read_all
 from gitmaild.model.drop import Claim, Dropped, Waiting, is_drop, parse_claim
 from gitmaild.model.errors import MailError, Refused, refuse
+from gitmaild.model.glob import LONGEST
 from gitmaild.model.layout import FOLDERS
 from gitmaild.model.names import OVERSEER, RESERVED
 
@@ -81,7 +82,7 @@ class DeskRoot:
     def in_worktree(self, path: str) -> bool:
         """True where `path`, as it stands, is something in the worktree that this root belongs to. Nothing is followed."""
         parts = path.split("/")
-        if self.at_home or not all(part not in ("", ".", "..") for part in parts) or "\0" in path:
+        if self.at_home or any(part in ("", ".", "..") for part in parts) or "\0" in path or len(path) > LONGEST:
             return False
         try:
             worktree = Root(self.path.parent)

@@ -466,3 +466,9 @@ def test_the_time_of_an_end_is_the_time_of_its_commit(office: Post) -> None:
     assert lease and lease.ended
     accepted = office.commits()[-1][1]["Accepted"]
     assert stamp(lease.ended) == accepted and path.startswith(f"shop/leases-ended/{accepted[:10].replace('-', '/')}/")
+
+
+def test_a_path_of_thousands_of_segments_is_refused_and_breaks_nothing(office: Post) -> None:
+    office.drop("GreenCastle", name="deep.md", kind="reserve", paths="x/" * 3900 + "x")
+    office.turn()
+    assert office.rejected("GreenCastle") == {"deep.md": "long-pattern"}

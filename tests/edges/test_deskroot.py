@@ -564,3 +564,40 @@ def test_a_directory_that_changed_says_so(place: Path, root: DeskRoot) -> None:
     before = root.changed("agents/GreenCastle/outbox")
     os.utime(place / "agents/GreenCastle/outbox", ns=(5, 5))
     assert (root.changed("agents/GreenCastle/outbox"), before != 5) == (5, True)
+
+
+# --- the worktree around it
+
+
+@pytest.mark.parametrize("path", ["app/[slug]/page.tsx", "app/[slug]", "*.py", "{a,b}", "ü", "link", "dangling"])
+def test_what_is_in_the_worktree_is_known_as_it_is_written(place: Path, root: DeskRoot, path: str) -> None:
+    here = place.parent
+    assert not root.in_worktree(path)
+    if path in ("link", "dangling"):
+        (here / path).symlink_to("secret" if path == "link" else "nowhere")
+    else:
+        (here / path).parent.mkdir(parents=True, exist_ok=True)
+        (here / path).touch()
+    assert root.in_worktree(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "..", "../x", "./secret", "secret/", "/", "/etc/passwd", "secret//x.md", "secret/./x.md", "link/x.md", "secret/x.md/y", "a\0b", "x" * 300, "x/" * 3000 + "x"],
+)  # fmt: skip
+def test_nothing_is_in_the_worktree_that_is_outside_or_behind_a_link_or_cannot_be(
+    place: Path, root: DeskRoot, path: str
+) -> None:
+    (place.parent / "link").symlink_to("secret")
+    assert not root.in_worktree(path)
+
+
+def test_a_root_in_the_home_has_no_worktree_around_it(place: Path) -> None:
+    root = DeskRoot(place, "shop", at_home=True)
+    assert not root.in_worktree("secret")
+    root.close()
+
+
+def test_a_worktree_that_is_gone_holds_nothing(place: Path, root: DeskRoot) -> None:
+    place.parent.rename(place.parent.with_name("away"))
+    assert not root.in_worktree("secret")

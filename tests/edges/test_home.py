@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitmaild.edges import home as home_module
-from gitmaild.edges.home import Home, NetworkFileSystem, ThreadIndex, file_system
+from gitmaild.edges.home import Home, LeaseViews, NetworkFileSystem, ThreadIndex, file_system
 from gitmaild.model.ids import stamp
 from tests.edges.mailboxes import START
 
@@ -248,3 +248,26 @@ def test_the_index_knows_how_far_it_is(index: ThreadIndex) -> None:
     assert index.checkpoint() == "a1" * 20
     index.clear()
     assert index.checkpoint() == ""
+
+
+# --- lease views
+
+
+def test_a_lease_view_is_replaced_whole_and_readable_by_every_guard(home: Home) -> None:
+    views = LeaseViews(home.state / "leases")
+    views.put("shop", b"one\n")
+    before = (home.state / "leases" / "shop").stat().st_ino
+    views.put("shop", b"two\n")
+    file = home.state / "leases" / "shop"
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"two\n", 0o644)
+    assert file.stat().st_ino != before, "who has it open reads on in the old one"
+    assert os.listdir(home.state / "leases") == ["shop"]
+
+
+def test_lease_views_are_dated_by_who_vouches_for_them(home: Home) -> None:
+    views = LeaseViews(home.state / "leases")
+    views.touch(10**18)  # where there is none yet, nothing happens
+    for project in ("shop", "shop-web"):
+        views.put(project, b"view\n")
+    views.touch(1_767_225_600 * 10**9 + 7)
+    assert {path.stat().st_mtime_ns for path in (home.state / "leases").iterdir()} == {1_767_225_600 * 10**9 + 7}

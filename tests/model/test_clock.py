@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmaild.model.clock import Clock
+from gitmaild.model.clock import Clock, Leap
 from gitmaild.model.ids import TICK
 from tests.build import NOW
 from tests.fakes import FakeClock
@@ -74,3 +74,39 @@ def test_a_jump_forward_is_believed() -> None:
     clock.now()
     wall.jump(86400 * 30)
     assert (clock.now(), clock.alarm()) == (datetime(2026, 1, 31, tzinfo=NOW.tzinfo), "")
+
+
+# --- leaps
+
+
+def _leap(clock: FakeClock) -> Leap:
+    return Leap(clock.wall, clock.monotonic)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 86_400.0 * 30])
+def test_time_that_goes_on_is_no_leap(seconds: float) -> None:
+    clock = FakeClock()
+    leap = _leap(clock)
+    clock.advance(seconds)
+    assert leap.look() == timedelta(0)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(299, 0), (300, 0), (301, 301), (86_400 * 30, 86_400 * 30), (-86_400, 0)])
+def test_a_wall_clock_that_is_set_forward_by_more_than_minutes_has_leapt(seconds: int, told: int) -> None:
+    clock = FakeClock()
+    leap = _leap(clock)
+    clock.advance(10)
+    clock.jump(seconds)
+    assert leap.look() == timedelta(seconds=told)
+
+
+def test_a_leap_is_told_once() -> None:
+    clock = FakeClock()
+    leap = _leap(clock)
+    clock.jump(3600)
+    assert leap.look() == timedelta(hours=1)
+    clock.advance(5)
+    assert leap.look() == timedelta(0)
+    clock.jump(7200)
+    clock.jump(-7200)
+    assert leap.look() == timedelta(0)
