@@ -472,3 +472,22 @@ def test_a_path_of_thousands_of_segments_is_refused_and_breaks_nothing(office: P
     office.drop("GreenCastle", name="deep.md", kind="reserve", paths="x/" * 3900 + "x")
     office.turn()
     assert office.rejected("GreenCastle") == {"deep.md": "long-pattern"}
+
+
+def test_a_mistake_of_our_own_in_looking_after_leases_stops_no_mail_and_is_told(
+    office: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gitmaild.app import tending
+
+    _ask(office, "GreenCastle", paths="src/**", ttl_seconds="60")
+    with monkeypatch.context() as patch:
+        patch.setattr(tending, "tend", lambda *_, **__: 1 / 0)
+        office.turn(100)
+        office.drop("RedCat", name="note.md", to="BlueLake", subject="still here")
+        assert _ask(office, "BlueLake", paths="docs")["status"] == "granted"
+        assert office.inbox("BlueLake") == ["RedCat: still here"]
+        assert office.alarms() == ["leases"]
+        assert _ask(office, "RedCat", paths="src/a")["status"] == "conflict"
+    office.foreign({"note.txt": "look again\n"})
+    office.turn(5)
+    assert (_held(office), office.alarms()) == (["BlueLake: docs"], [])
