@@ -41,9 +41,9 @@ def tend(
         if not _is_active(request.agent, mailbox):
             return _given_up(envelope, request, mailbox, now)
         conflicts = _in_its_way(request, holdings)
-        if not conflicts and now <= request.until:
+        if not conflicts and (now <= request.until or not expiring):
             return _granted(envelope, request, mailbox, now)
-        if request.until <= now:
+        if expiring and request.until <= now:
             return _given_up(envelope, request, mailbox, now, why=_why_not(conflicts))
     return _warning(envelope, holdings, mailbox, now, settings)
 

@@ -414,6 +414,16 @@ def test_a_clock_that_leaps_a_month_ahead_ends_no_lease_for_one_term_and_says_so
     assert (_held(office), office.alarms()) == ([], [])
 
 
+def test_a_leap_ends_no_waiting_either(office: Post) -> None:
+    _ask(office, "GreenCastle", paths="src/**", ttl_seconds="7200")
+    _ask(office, "RedCat", paths="src/a", wait_seconds="7200")
+    office.clock.jump(30 * DAY)
+    office.turn(5)
+    assert office.inbox("RedCat") == []
+    _ask(office, "GreenCastle", "release")
+    assert _held(office) == ["RedCat: src/a"]
+
+
 def test_a_leap_that_is_set_right_again_within_a_term_has_ended_nothing(office: Post) -> None:
     _ask(office, "GreenCastle", paths="src/**", ttl_seconds="7200")
     office.clock.jump(30 * DAY)

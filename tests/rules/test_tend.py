@@ -61,6 +61,15 @@ def test_nothing_runs_out_while_the_clock_is_not_trusted(shop: Shop) -> None:
     assert shop.tend() == ["expire: GreenCastle: src/**"]
 
 
+def test_nobody_has_waited_long_enough_while_the_clock_is_not_trusted(shop: Shop) -> None:
+    shop.reserve("GreenCastle", "src/**", ttl_seconds="60")
+    shop.reserve("RedCat", "src/a", wait_seconds="60")
+    shop.now += timedelta(days=30)
+    assert shop.tend(expiring=False) == []
+    shop.accepted("GreenCastle", kind="release")
+    assert shop.tend(expiring=False) == ["grant: RedCat: src/a"]
+
+
 # --- who is gone
 
 
