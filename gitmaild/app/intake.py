@@ -24,6 +24,7 @@ from gitmaild.model.clock import Clock
 from gitmaild.model.commands import Attachment, Bypass, Command, Envelope, File, Found, Release, Renew, Reserve, Retire, Send
 from gitmaild.model.drop import Claim, Dropped
 from gitmaild.model.errors import MailError, Refusal, Refused, Verdict
+from gitmaild.model.glob import LITERAL
 from gitmaild.model.ids import digits, mint, stamp
 from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
@@ -328,7 +329,7 @@ class Intake:
             if isinstance(parsed, Refusal):
                 work.refusal = parsed
             elif isinstance(parsed, Reserve):
-                work.command = replace(parsed, existing=frozenset(p for p in parsed.paths if root.in_worktree(p)))
+                work.command = _looked_up(parsed, root)
             elif isinstance(parsed, Send) and parsed.attachments:
                 work.command = replace(parsed, files=self._attachments(root, claim.agent, parsed.attachments))
             else:
@@ -482,6 +483,13 @@ class Intake:
     @property
     def now(self) -> datetime:
         return self._clock.last
+
+
+def _looked_up(command: Reserve, root: DeskRoot) -> Reserve:
+    """A request with what the worktree has of its paths as they stand."""
+    kinds = {path: root.in_worktree(path.removeprefix(LITERAL)) for path in command.paths}
+    existing = frozenset(path for path, kind in kinds.items() if kind)
+    return replace(command, existing=existing, files=frozenset(path for path in existing if kinds[path] == "file"))
 
 
 def _in_turn(claims: Iterable[Claim]) -> list[Claim]:

@@ -79,19 +79,23 @@ class DeskRoot:
             found += [self.path / "agents" / agent / name for name in ("", "outbox", "read", "acked")]
         return found
 
-    def in_worktree(self, path: str) -> bool:
-        """True where `path`, as it stands, is something in the worktree that this root belongs to. Nothing is followed."""
+    def in_worktree(self, path: str) -> str:
+        """`file` or `directory` where `path`, as it stands, is something in the worktree that this root belongs to, else ''.
+
+        Nothing is followed: a symlink is a file.
+        """
         parts = path.split("/")
         if self.at_home or any(part in ("", ".", "..") for part in parts) or "\0" in path or len(path) > LONGEST:
-            return False
+            return ""
         try:
             worktree = Root(self.path.parent)
         except MailError:
-            return False
+            return ""
         try:
-            return worktree.exists(path)
+            about = worktree.stat(path)
+            return "" if about is None else "directory" if stat.S_ISDIR(about.st_mode) else "file"
         except (MailError, OSError):
-            return False
+            return ""
         finally:
             worktree.close()
 

@@ -72,7 +72,7 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Reserve:
     """Ask for leases on paths, or on slots. `existing` are those of `paths` that name something in the worktree as they
-    stand, wildcards and all; who reads the drop finds out."""
+    stand, wildcards and all, and `files` those of them that are no directories; who reads the drop finds out."""
 
     envelope: Envelope
     paths: tuple[str, ...] = ()
@@ -84,6 +84,7 @@ class Reserve:
     atomic: bool = False
     broad: bool = False
     existing: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
     extra: tuple[tuple[str, Value], ...] = ()
 
 

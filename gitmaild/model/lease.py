@@ -5,7 +5,7 @@ fence comes from one counter of its project and only grows: whoever shows the la
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 ACTIVE, RELEASED, EXPIRED = "active", "released", "expired"
@@ -15,10 +15,15 @@ SLOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What can be held: the paths of a pattern (its canonical text), or a slot's name. One of the two is ''."""
+    """What can be held: the paths of a pattern (its canonical text), or a slot's name. One of the two is ''.
+
+    `is_file`: the plain path of the pattern was a file when it was asked for, so it has no path in common with patterns that
+    mean what would be below it. It is the same thing all the same.
+    """
 
     pattern: str = ""
     slot: str = ""
+    is_file: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return self.pattern or f"slot {self.slot}"

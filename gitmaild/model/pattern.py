@@ -60,6 +60,11 @@ class Pattern:
             return _plain(text, clean) if clean[-1] != "/" else _wild(text, f"{clean}**", broad=broad)
         return _wild(text, clean, broad=broad)
 
+    def as_file(self) -> "Pattern":
+        """A plain pattern for a path that is known to be a file: nothing can be below it, so nothing below it is shared."""
+        exact = [items[:-1] if items[-1] == DEEP else items for items in self.alternatives]
+        return Pattern(self.raw, self.text, exact, is_plain=True) if self.is_plain else self
+
     def matches(self, path: str, *, fold: bool = False) -> bool:
         """True where the pattern means the file at `path`. With `fold`, without regard to case."""
         if fold:

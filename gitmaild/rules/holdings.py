@@ -76,7 +76,7 @@ class Holdings:
         if thing.slot:
             found: Iterable[Lease] = (held for held in self._leases.values() if held.thing == thing)
         else:
-            found = self._table.overlapping(Pattern.parse(thing.pattern, broad=True))
+            found = self._table.overlapping(_pattern(thing))
         others = [held for held in found if held.holder != agent and clash(exclusive, held.exclusive)]
         return sorted(others, key=lambda held: held.fence)
 
@@ -105,7 +105,7 @@ class Holdings:
                 self._leases[path] = lease
                 self._in_order = None
                 if lease.thing.pattern:
-                    self._table.add(Pattern.parse(lease.thing.pattern, broad=True), lease)
+                    self._table.add(_pattern(lease.thing), lease)
         elif request := parse_waiting(stem, data):
             self._waiting[path] = request
 
@@ -117,14 +117,19 @@ class Holdings:
             self._in_order = None
             self._rows.pop(lease.id, None)
         if lease and lease.thing.pattern:
-            self._table.remove(Pattern.parse(lease.thing.pattern, broad=True), lease)
+            self._table.remove(_pattern(lease.thing), lease)
 
 
 def meet(one: Thing, other: Thing) -> str | None:
     """A path that both things have ('' for one slot), or None where they have nothing in common."""
     if one.slot or other.slot:
         return "" if one == other else None
-    return overlap(Pattern.parse(one.pattern, broad=True), Pattern.parse(other.pattern, broad=True))
+    return overlap(_pattern(one), _pattern(other))
+
+
+def _pattern(thing: Thing) -> Pattern:
+    pattern = Pattern.parse(thing.pattern, broad=True)
+    return pattern.as_file() if thing.is_file else pattern
 
 
 def render_lease(lease: Lease) -> bytes:
@@ -140,6 +145,7 @@ def render_lease(lease: Lease) -> bytes:
         ("reason", lease.reason),
         ("state", lease.state),
     ]
+    fields += [("file", True)] if lease.thing.is_file else []
     fields += [("warned", True)] if lease.warned else []
     fields += [("ended", lease.ended)] if lease.ended else []
     fields += [("because", lease.because)] if lease.because else []
@@ -153,7 +159,7 @@ def parse_lease(an_id: str, data: bytes) -> Lease | None:
         ended = _moment(_one(fields, "ended")) if "ended" in fields else None
         lease = Lease(
             fields["id"].value,
-            _thing(_one(fields, "pattern"), _one(fields, "slot")),
+            _thing(_one(fields, "pattern"), _one(fields, "slot"), is_file=_one(fields, "file") == "true"),
             fields["holder"].value,
             fields["exclusive"].value == "true",
             _count(fields["fence"].value, _LARGEST),
@@ -183,6 +189,7 @@ def render_waiting(request: Waiting) -> bytes:
         ("atomic", request.atomic),
     ]
     lists = [
+        ("files", [t.pattern for t in request.things if t.is_file]),
         ("paths", [t.pattern for t in request.things if t.pattern]),
         ("slots", [t.slot for t in request.things if t.slot]),
     ]
@@ -195,12 +202,15 @@ def parse_waiting(number: str, data: bytes) -> Waiting | None:
     """The inverse of `render_waiting`, for the file called `<number>.yaml`."""
     try:
         fields = _read(data)
-        many = {key: frontmatter.as_list(fields[key]) if key in fields else () for key in ("paths", "slots")}
+        many = {key: frontmatter.as_list(fields[key]) if key in fields else () for key in ("paths", "slots", "files")}
         request = Waiting(
             number,
             fields["command"].value,
             fields["agent"].value,
-            (*(_thing(path, "") for path in many["paths"]), *(_thing("", slot) for slot in many["slots"])),
+            (
+                *(_thing(path, "", is_file=path in many["files"]) for path in many["paths"]),
+                *(_thing("", slot) for slot in many["slots"]),
+            ),
             fields["exclusive"].value == "true",
             _count(fields["ttl_seconds"].value, _LONGEST_TERM),
             _moment(fields["until"].value),
@@ -239,14 +249,14 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _thing(pattern: str, slot: str) -> Thing:
+def _thing(pattern: str, slot: str, *, is_file: bool = False) -> Thing:
     """Raises ValueError for a pattern or a name that is none: whoever wrote the file, the guard must be able to read it."""
     if slot:
         if not SLOT_NAME.fullmatch(slot):
             raise ValueError(slot)
         return Thing(slot=slot)
     try:
-        return Thing(Pattern.parse(pattern, broad=True).text)
+        return Thing(Pattern.parse(pattern, broad=True).text, is_file=is_file)
     except BadPattern as bad:
         raise ValueError(pattern) from bad
 

@@ -4,6 +4,7 @@ Whatever lies in `leases/` is held: a lease that has run out is moved away by `r
 answer depends on the tree and not on how often the clock was looked at.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ from gitmaild.rules.holdings import Holdings, meet, number, render_lease, render
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.parse import ignored
 from gitmaild.rules.parse_lease import pattern
+
+# What a file is called that is not there yet: a name with an ending.
+_FILE = re.compile(r"[^/]\.[A-Za-z0-9]{1,8}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +164,16 @@ def shown(lease: Lease) -> dict[str, Value | int | bool]:
 
 def _things(command: Reserve) -> list[Thing]:
     """What is asked for, each once, in the order written. Raises `Refused` for a pattern that cannot be held."""
-    patterns = [pattern(text, literal=text in command.existing, broad=command.broad).text for text in command.paths]
-    return list(dict.fromkeys([*(Thing(text) for text in patterns), *(Thing(slot=name) for name in command.slots)]))
+    things = [_thing(text, command) for text in command.paths]
+    return list(dict.fromkeys([*things, *(Thing(slot=name) for name in command.slots)]))
+
+
+def _thing(text: str, command: Reserve) -> Thing:
+    """A path as it can be held. One that is a file, or is not there and is called like one, has nothing below it."""
+    exists = text in command.existing
+    found = pattern(text, literal=exists, broad=command.broad)
+    is_file = text in command.files or (not exists and _FILE.search(found.text) is not None)
+    return Thing(found.text, is_file=found.is_plain and is_file)
 
 
 def _is_in_first_term(held: Lease | None, command: Reserve, now: datetime) -> bool:

@@ -63,13 +63,17 @@ def test_these_have_a_path_in_common(one: str, other: str, witness: str) -> None
         ("a/x*y", "a/x"),
         ("a/*ab", "a/*ba"),
         ("a/[a-z]*", "a/A*"),
-        ("a/**/b", "a/b/c"),
+        ("a/**/b", "a/c/*.d"),
     ],
 )
 def test_these_have_none(one: str, other: str) -> None:
-    if between(one, other) is not None:
-        assert one == "a/**/b"  # `a/b/c` may be a directory with a `b` in it
-        assert between(one, other) == "a/b/c/b"
+    assert between(one, other) is None
+
+
+def test_a_plain_path_may_be_a_directory_and_then_has_what_is_below_it() -> None:
+    assert between("a/**/b", "a/b/c") == "a/b/c/b"
+    assert overlap(Pattern.parse("a/**/b"), Pattern.parse("a/b/c").as_file()) is None
+    assert overlap(Pattern.parse("a/b/*"), Pattern.parse("a/b/c").as_file()) == "a/b/c"
 
 
 @pytest.mark.parametrize("one", ["a/?", "a/.*", "a/*.", "a/??", "a/[!b]", "a/*?*", "a/?*", "a/*", "a/**"])

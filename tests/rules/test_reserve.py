@@ -1,5 +1,6 @@
 """What is granted, what is in the way, what waits."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -407,3 +408,36 @@ def test_whatever_is_asked_for_leases_of_two_agents_never_overlap_and_fences_gro
         ended = [path.rpartition("/")[2] for path in shop.tree.paths("shop/leases-ended")]
         assert held & set(ended) == set() and len(ended) == len(set(ended))
         assert {f"{an_id}.yaml" for an_id in seen} == held | set(ended)
+
+
+# --- a file has nothing below it
+
+
+def test_a_file_has_no_path_in_common_with_what_would_be_below_it() -> None:
+    shop = Shop("GreenCastle", "RedCat")
+    shop.accepted("GreenCastle", kind="reserve", paths="Makefile, src/config.json, src/new.ts")
+    granted = shop.accepted("RedCat", kind="reserve", paths="src/**/*.py, docs/**/*.md")
+    assert dict(granted.trailers)["Result"] == "granted"
+
+
+def test_a_path_that_may_be_a_directory_conflicts_with_what_may_be_below_it() -> None:
+    shop = Shop("GreenCastle", "RedCat")
+    shop.accepted("GreenCastle", kind="reserve", paths="src/config")
+    answer = shop.accepted("RedCat", kind="reserve", paths="src/**/*.py")
+    assert dict(answer.trailers)["Result"] == "conflict"
+    assert '"witness": "src/config/a.py"' in answer.answer
+
+
+def test_a_file_still_conflicts_with_every_pattern_that_means_it() -> None:
+    shop = Shop("GreenCastle", "RedCat")
+    shop.accepted("GreenCastle", kind="reserve", paths="src/api/routes.py")
+    for paths in ("src/api/routes.py", "src/api", "src/api/**", "**/routes.py", "src/*/r*.py"):
+        assert dict(shop.accepted("RedCat", kind="reserve", paths=paths).trailers)["Result"] == "conflict"
+
+
+def test_a_file_that_came_to_be_later_is_the_same_thing_to_renew() -> None:
+    shop = Shop("GreenCastle")
+    shop.accepted("GreenCastle", kind="reserve", paths="Makefile")
+    command = Reserve(shop.envelope("GreenCastle"), ("Makefile",), ttl_seconds=60, existing=frozenset({"Makefile"}))
+    shop.ask(replace(command, files=frozenset({"Makefile"})))
+    assert len(shop.mailbox.holdings().leases) == 1
