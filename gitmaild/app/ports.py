@@ -1,6 +1,6 @@
 """What the loop needs of the outside. The edges satisfy these; tests may stand in for one where the real one cannot fail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from gitmaild.model.changeset import Changeset, Landed
 from gitmaild.model.commit import Made
 from gitmaild.model.drop import Claim, Dropped, Hint, Waiting
+from gitmaild.model.search import Document, Hit, Query
 from gitmaild.rules.tree import Tree
 
 
@@ -116,6 +117,27 @@ class Commits(Protocol):
     marks: dict[str, int]
 
     def fresh(self, worktree: Path) -> list[Made]: ...
+
+
+class SearchIndex(Protocol):
+    """Documents, queries over them, and the commit they reach to. See `edges.whoosh_index` and `edges.fts_index`.
+
+    One process opens it for writing, any number for reading. An index that cannot be used raises `IndexDamaged`, at opening
+    or at use; `clear` makes it an empty one. `newest` finds as it is asked, so whoever stops early pays for less.
+    """
+
+    engine: str
+
+    def open(self, *, writing: bool) -> None: ...
+    def checkpoint(self) -> str: ...
+    def add(self, documents: Sequence[Document], checkpoint: str, *, gone: Sequence[str] = ()) -> None: ...
+    def newest(self, query: Query) -> Iterator[Hit]: ...
+    def best(self, query: Query, limit: int) -> list[Hit]: ...
+    def size(self) -> int: ...
+    def bytes_used(self) -> int: ...
+    def tend(self) -> bool: ...
+    def clear(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Watcher(Protocol):

@@ -7,7 +7,7 @@ and decides nothing, and two engines that do so find the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitmaild.model.errors import MailError
+from gitmaild.model.errors import MailError, Verdict
 
 # A field that is not named: the words of the subject or those of the body.
 ANYWHERE = ""
@@ -20,6 +20,13 @@ class IndexDamaged(MailError):
     """The index cannot be used: torn, of another version, not ours. It is thrown away and made anew from git."""
 
     code = "index-damaged"
+
+
+class IndexUnavailable(MailError):
+    """The index is busy, or the disk refuses: nothing is wrong with it as far as anybody knows."""
+
+    code = "index-unavailable"
+    verdict = Verdict.TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+"""The directory of a search index: our own, closed to everybody else.
+
+What lies in it is believed, and in Whoosh's case executed: its files are pickles. So it is never one that somebody else
+made.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from gitmaild.model.errors import MailError
+
+
+class UntrustedIndex(MailError):
+    """The index directory is a symlink, or belongs to somebody else: nothing in it is opened, and nothing removed."""
+
+    code = "untrusted-index"
+
+
+def prepare(directory: Path, *, make: bool) -> None:
+    """Check the directory and the one above it; with `make`, create them and close them to others.
+
+    Raises `UntrustedIndex`. A directory that is not there is left to whoever opens a file in it.
+    """
+    for path in (directory.parent, directory):
+        if make:
+            path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            about = os.lstat(path)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
+            raise UntrustedIndex(f"{path} is not a directory of this user: move it away, and the index is made anew")
+    if stat.S_IMODE(about.st_mode) & 0o077:
+        if not make:
+            raise UntrustedIndex(f"{directory} is open to others: chmod 700 it")
+        directory.chmod(0o700)
+
+
+def size(directory: Path) -> int:
+    """The bytes of all its files."""
+    with os.scandir(directory) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
