@@ -121,7 +121,7 @@ class FtsIndex:
         """Every document that matches, newest first, found as they are asked for."""
         select, parameters = _select(query, "0.0")
         with _guarded():
-            rows = self._run(f"{select} ORDER BY d.rowid DESC", *parameters)
+            rows = self._run(f"{select} ORDER BY {'term' if _match_of(query) else 'd'}.rowid DESC", *parameters)
             hits = (Hit(rowid >> _SPARE, key, oid) for rowid, key, oid, _ in rows)
             for _, same in groupby(hits, lambda hit: hit.created):
                 yield from sorted(same, reverse=True, key=lambda hit: hit.key)
