@@ -123,10 +123,12 @@ class SearchIndex(Protocol):
     """Documents, queries over them, and the commit they reach to. See `edges.whoosh_index` and `edges.fts_index`.
 
     One process opens it for writing, any number for reading. An index that cannot be used raises `IndexDamaged`, at opening
-    or at use; `clear` makes it an empty one. `newest` finds as it is asked, so whoever stops early pays for less.
+    or at use; `clear` makes it an empty one. `newest` finds as it is asked, so whoever stops early pays for less. The
+    checkpoint is any text: it is kept with the documents, both or neither.
     """
 
     engine: str
+    batch: int  # how many documents it takes best at a time, where there are many
 
     def open(self, *, writing: bool) -> None: ...
     def checkpoint(self) -> str: ...

@@ -70,6 +70,7 @@ class FtsIndex:
     """Satisfies `app.ports.SearchIndex`."""
 
     engine = "fts5"
+    batch = 100
 
     def __init__(self, directory: Path) -> None:
         self._directory, self._path, self._seal = directory, directory / _NAME, directory / _SEAL

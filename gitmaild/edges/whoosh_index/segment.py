@@ -9,6 +9,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from heapq import nlargest
 from itertools import accumulate
@@ -50,6 +51,11 @@ _K, _B = 1.2, 0.75
 def mark(key: str) -> int:
     """A number that stands for a document's key: 64 bits of a hash."""
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+@lru_cache(maxsize=8)
+def _marks_of(keys: frozenset[str]) -> frozenset[int]:
+    return frozenset(map(mark, keys))
 
 
 class Segment:
@@ -177,7 +183,7 @@ class Search:
                 created = self._segment.created
                 return {n for n in numbers if since <= created[n] < before}
             case Among(keys):
-                marks, asked = self._segment.marks, {mark(key) for key in keys}
+                marks, asked = self._segment.marks, _marks_of(keys)
                 return {n for n in numbers if marks[n] in asked}
             case State(name):
                 raise ValueError(f"is:{name} was not resolved")
@@ -222,6 +228,8 @@ class Search:
         frequency = self._frequency(field, term)
         if not frequency:
             return set()
+        if frequency == self._segment.count:  # as the key of a home's only project
+            return set(range(start, end)) if wanted is None else wanted
         if frequency <= _BLOCK:
             return _cut(self._few(field, term), start, end, wanted)
         matcher = self._segment.matcher(field, term)
