@@ -3,11 +3,14 @@
 Only this package imports Whoosh, and only what behaves the same in all its forks (docs/decisions/0011).
 """
 
+import os
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from typing import Any
 from zlib import crc32
 
@@ -18,16 +21,24 @@ from whoosh.filedb.structfile import StructFile
 
 
 class File(StructFile):  # type: ignore[misc]
-    """A file that is closed when nobody has it any more: Whoosh leaves that open where it stumbles over damage."""
+    """A file as a piece of memory. Whoosh would hold a descriptor for each, and seek and read for each number in it."""
 
-    def __del__(self) -> None:
-        if not getattr(self, "is_closed", True):
-            self.close()
+    def __init__(self, data: mmap | bytes, name: str) -> None:
+        super().__init__(data if isinstance(data, mmap) else BytesIO(data), name=name)
+        self._data = data
+
+    def get(self, position: int, length: int) -> bytes:
+        return self._data[position : position + length]
+
+    def subset(self, offset: int, length: int, name: str | None = None) -> "File":
+        return File(self._data[offset : offset + length], name or self._name)
 
 
 class Storage(FileStorage):  # type: ignore[misc]
-    def open_file(self, name: str, **kwargs: Any) -> File:
-        return File(open(self._fpath(name), "rb"), name=name, **kwargs)
+    def open_file(self, name: str, **_: Any) -> File:
+        with open(self._fpath(name), "rb") as file:
+            empty = os.fstat(file.fileno()).st_size == 0
+            return File(b"" if empty else mmap(file.fileno(), 0, access=ACCESS_READ), name)
 
 
 Posting = tuple[bytes, int, float, bytes]

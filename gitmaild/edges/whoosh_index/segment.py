@@ -263,6 +263,8 @@ class Search:
     def _phrase(self, field: str, texts: tuple[str, ...], start: int, end: int, wanted: set[int] | None) -> set[int]:
         terms = {text.encode() for text in texts}
         for term in sorted(terms, key=lambda t: self._frequency(field, t)):
+            if wanted is not None and self._frequency(field, term) > self._segment.count / 2:
+                break  # a word of nearly every text strikes out few, and to compare is cheaper than to ask
             wanted = self._postings(field, term, start, end, wanted)
             if not wanted:
                 return set()
