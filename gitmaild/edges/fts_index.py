@@ -21,6 +21,7 @@ from gitmaild.edges import disk, index_directory
 from gitmaild.model.search import (
     ANYWHERE,
     KEYS,
+    MOST_EXPANSIONS,
     TEXTS,
     Among,
     And,
@@ -36,6 +37,7 @@ from gitmaild.model.search import (
     Query,
     State,
     Term,
+    too_broad,
 )
 
 VERSION = 1
@@ -77,6 +79,7 @@ class FtsIndex:
         # Questions have a connection of their own: a walk that somebody has not finished must not hold up the writer.
         self._db: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
+        self._sealed = b""
 
     def open(self, *, writing: bool) -> None:
         self.close()
@@ -85,19 +88,18 @@ class FtsIndex:
             raise IndexDamaged("there is no search index yet")
         with _guarded():
             sealed = writing and self._is_sealed()
-            # Whatever happens from here on, the next opening looks closely; until `close` seals it again.
-            if writing:
-                self._seal.unlink(missing_ok=True)
             try:
                 if writing:
                     self._writer = self._connect()
                     self._make_tables()
                 self._db = self._connect()
-                self._run("PRAGMA query_only = ON")
                 self._check_version()
+                self._run("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, term, row)")
+                self._run("PRAGMA query_only = ON")
                 if writing and not sealed:
                     self._look_closely()
                 self.checkpoint()
+                self._put_seal()
             except BaseException:
                 self._disconnect()
                 raise
@@ -117,11 +119,13 @@ class FtsIndex:
                 self._forget(document.key)
                 self._insert(document)
             self._write("UPDATE reached SET oid = ?", checkpoint)
+        self._put_seal()
 
     def newest(self, query: Query) -> Iterator[Hit]:
         """Every document that matches, newest first, found as they are asked for."""
-        select, parameters = _select(query, "0.0")
         with _guarded():
+            query = self._spelt_out(query)
+            select, parameters = _select(query, "0.0")
             rows = self._run(f"{select} ORDER BY {'term' if _match_of(query) else 'd'}.rowid DESC", *parameters)
             hits = (Hit(rowid >> _SPARE, key, oid) for rowid, key, oid, _ in rows)
             for _, same in groupby(hits, lambda hit: hit.created):
@@ -129,8 +133,9 @@ class FtsIndex:
 
     def best(self, query: Query, limit: int) -> list[Hit]:
         """The documents that match best, the newer of two that match alike."""
-        select, parameters = _select(query, "-bm25(term, 4.0, 1.0, 0.0)" if _match_of(query) else "0.0")
         with _guarded():
+            query = self._spelt_out(query)
+            select, parameters = _select(query, "-bm25(term, 4.0, 1.0, 0.0)" if _match_of(query) else "0.0")
             rows = self._run(f"{select} ORDER BY 4 DESC, d.rowid DESC LIMIT ?", *parameters, limit)
             return [Hit(rowid >> _SPARE, key, oid, score) for rowid, key, oid, score in rows]
 
@@ -148,6 +153,7 @@ class FtsIndex:
             before = _opened(self._writer).total_changes
             self._write("INSERT INTO term(term, rank) VALUES ('merge', 200)")
             self._write("PRAGMA wal_checkpoint(PASSIVE)")
+            self._put_seal()
             return _opened(self._writer).total_changes - before >= 2
 
     def clear(self) -> None:
@@ -157,15 +163,11 @@ class FtsIndex:
         self.open(writing=True)
 
     def close(self) -> None:
-        writing = self._writer is not None
-        try:
-            if writing:
+        with contextlib.suppress(sqlite3.Error, OSError):  # where it fails, the next opening looks closely
+            if self._writer is not None:
                 self._write("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._disconnect()
-            if writing:
-                disk.replace(self._seal, self._mark())
-        except (sqlite3.Error, OSError):
-            self._disconnect()  # unsealed: the next opening looks closely
+                self._put_seal()
+        self._disconnect()
 
     # --- the file
 
@@ -206,16 +208,24 @@ class FtsIndex:
         self._write("INSERT INTO term(term) VALUES ('integrity-check')")
 
     def _is_sealed(self) -> bool:
-        """True where the file is the one that was closed, as far as its inode tells, in this boot of the machine."""
-        wal = self._path.with_name(f"{_NAME}-wal")
+        """True where the file is the one that we wrote last, as far as its inode tells, in this boot of the machine.
+
+        What is in the log beside it has sums of SQLite's own, and a log that is gone or torn only takes the index back.
+        """
         try:
-            return self._seal.read_bytes() == self._mark() and not (wal.exists() and wal.stat().st_size)
+            return self._seal.read_bytes() == self._mark()
         except OSError:
             return False
 
+    def _put_seal(self) -> None:
+        """Say which file is ours, whenever SQLite has written to it: now and then, at the end of a commit."""
+        if self._writer is not None and (mark := self._mark()) != self._sealed:
+            disk.replace(self._seal, mark)
+            self._sealed = mark
+
     def _mark(self) -> bytes:
         about = os.stat(self._path)
-        return f"{about.st_ino} {about.st_size} {about.st_mtime_ns} {disk.boot_id()}\n".encode()
+        return f"{about.st_size} {about.st_mtime_ns} {disk.boot_id()}\n".encode()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -229,6 +239,27 @@ class FtsIndex:
             raise
 
     # --- rows
+
+    def _spelt_out(self, query: Query) -> Query:
+        """The query with each prefix as the terms that begin so: FTS5 would first put all their documents together.
+
+        Raises `Refused` for a prefix that stands for too many.
+        """
+        match query:
+            case And(parts):
+                return And(tuple(map(self._spelt_out, parts)))
+            case Or(parts):
+                return Or(tuple(map(self._spelt_out, parts)))
+            case Not(part):
+                return Not(self._spelt_out(part))
+            case Prefix(field, text):
+                begins = "SELECT term FROM temp.vocabulary WHERE term >= ? AND term < ? LIMIT ?"
+                found = self._run(begins, text, text + "\U0010ffff", MOST_EXPANSIONS + 1).fetchall()
+                if len(found) > MOST_EXPANSIONS:
+                    raise too_broad(query)
+                return Or(tuple(Term(field, term) for (term,) in found)) if found else Term(field, text)
+            case _:
+                return query
 
     def _forget(self, key: str) -> None:
         # The row stays: its terms do too, and must not become those of another document.

@@ -7,13 +7,17 @@ and decides nothing, and two engines that do so find the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitmaild.model.errors import MailError, Verdict
+from gitmaild.model.errors import MailError, Refused, Verdict, refuse
 
 # A field that is not named: the words of the subject or those of the body.
 ANYWHERE = ""
 TEXTS = ("subject", "body")
 # No field of `Document` but one of queries: exact keys such as `from:greencastle`.
 KEYS = "keys"
+
+
+# Terms that a prefix may stand for: more would keep others waiting.
+MOST_EXPANSIONS = 1_000
 
 
 class IndexDamaged(MailError):
@@ -124,3 +128,9 @@ def leaves(query: Query, *, negated: bool = False) -> Iterator[tuple[Query, bool
             yield from leaves(part, negated=not negated)
         case _:
             yield query, negated
+
+
+def too_broad(prefix: Prefix) -> Refused:
+    text = prefix.text.partition(":")[2] if prefix.field == KEYS else prefix.text
+    why = f"{text}* stands for more than {MOST_EXPANSIONS:,} words"
+    return refuse("too-broad", why, "write more letters before the *", field="query")

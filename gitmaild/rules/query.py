@@ -42,7 +42,6 @@ _FIELD = re.compile(r"([A-Za-z][A-Za-z_]*):")
 # A word may hold parentheses that close within it: `foo()`, `parse(x)`.
 _WORD = re.compile(rf"(?:[^\s(){_QUOTES}](?:\([^\s(){_QUOTES}]*\))*)+")
 _PHRASE = re.compile(rf"[{_QUOTES}]([^{_QUOTES}]*)([{_QUOTES}]?)")
-_MEND = "see gitmaild search --help, or put what is meant as text into quotes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _unknown_field(name: str, column: int) -> Refused:
     )
 
 
-def _bad(column: int, reason: str, mend: str = _MEND) -> Refused:
+def _bad(column: int, reason: str, mend: str) -> Refused:
     return refuse("bad-query", f"column {column}: {reason}", f"at column {column}: {mend}", field="query")
 
 

@@ -291,12 +291,13 @@ class SearchIndexContract:
             if "'" not in term:
                 assert [hit.key for hit in index.newest(Term(ANYWHERE, term))] == [f"shop/{number}"], term
 
-    def test_a_prefix_of_very_many_terms_is_answered_or_refused_in_words(self, index: SearchIndex) -> None:
+    def test_a_prefix_of_very_many_terms_is_refused_in_words(self, index: SearchIndex) -> None:
         index.add([a_document(n, body=" ".join(f"word{n}x{m}" for m in range(40))) for n in range(100)], TIP)
-        try:
-            assert len(list(index.newest(Prefix(ANYWHERE, "word")))) == 100
-        except Refused as error:
-            assert "word*" in error.refusal.reason
+        for ask in (lambda: list(index.newest(Prefix(ANYWHERE, "word"))), lambda: index.best(Prefix(ANYWHERE, "word"), 5)):
+            with pytest.raises(Refused) as caught:
+                ask()
+            assert caught.value.refusal.reason == "word* stands for more than 1,000 words"
+        assert len(list(index.newest(Prefix(ANYWHERE, "word9")))) == 11
         assert len(list(index.newest(Prefix(ANYWHERE, "word99x")))) == 1
 
     def test_a_long_message_is_found_by_its_last_word(self, index: SearchIndex) -> None:

@@ -11,7 +11,6 @@ import gc
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush, nlargest
@@ -131,7 +130,10 @@ class WhooshIndex:
                 found.setdefault(at[id(segment)], set()).add(number)
             scored = _scored(segments, found, query)
             chosen = nlargest(limit, scored, key=lambda row: (row[0], segments[row[1]].created[row[2]]))
-            return [segments[index].hit(number, score) for score, index, number in chosen]
+            hits = [segments[index].hit(number, score) for score, index, number in chosen]
+            # It has gone through much of the index, which would count as this process's memory.
+            self._storage.let_go()
+            return hits
 
     def size(self) -> int:
         """How many documents there are."""
@@ -271,10 +273,7 @@ class WhooshIndex:
         deleted = {segment.name: segment.deleted for segment in self._segments if segment.name in names}
         process = None
         if self._apart:
-            command = [sys.executable, "-m", f"{__name__}.merge", str(self._directory), *names]
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            process = merge.begin(self._directory, names)
         else:
             merge.make(self._directory, names)
         self._merging = names, deleted, process

@@ -10,8 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from mmap import ACCESS_READ, mmap
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from typing import Any
+from weakref import WeakSet
 from zlib import crc32
 
 from whoosh import columns, fields, formats
@@ -33,12 +34,27 @@ class File(StructFile):  # type: ignore[misc]
     def subset(self, offset: int, length: int, name: str | None = None) -> "File":
         return File(self._data[offset : offset + length], name or self._name)
 
+    def let_go(self) -> None:
+        """Give the pages back that were read; the system keeps them while it has room."""
+        if isinstance(self._data, mmap) and not self.is_closed:
+            self._data.madvise(MADV_DONTNEED)
+
 
 class Storage(FileStorage):  # type: ignore[misc]
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.mapped: WeakSet[File] = WeakSet()
+
+    def let_go(self) -> None:
+        for file in list(self.mapped):
+            file.let_go()
+
     def open_file(self, name: str, **_: Any) -> File:
         with open(self._fpath(name), "rb") as file:
             empty = os.fstat(file.fileno()).st_size == 0
-            return File(b"" if empty else mmap(file.fileno(), 0, access=ACCESS_READ), name)
+            opened = File(b"" if empty else mmap(file.fileno(), 0, access=ACCESS_READ), name)
+        self.mapped.add(opened)
+        return opened
 
 
 Posting = tuple[bytes, int, float, bytes]

@@ -1,4 +1,4 @@
-"""Merging segments, beside the daemon: `python -m gitmaild.edges.whoosh_index.merge DIRECTORY SEGMENT...`.
+"""Merging segments, beside the daemon.
 
 Pure Python merges a few hundred documents a second; in the daemon, everybody would wait. So the new segment is made in a
 directory of its own, by a process of the lowest priority, and the daemon only swaps it in.
@@ -7,6 +7,7 @@ directory of its own, by a process of the lowest priority, and the daemon only s
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,14 @@ def drop(directory: Path) -> Path:
     return draft
 
 
-if __name__ == "__main__":
+def begin(directory: Path, names: list[str]) -> subprocess.Popen[bytes]:
+    """A process that does `make`, after everybody else's work."""
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(directory), *names]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+
+
+def main() -> None:
     with contextlib.suppress(OSError):
         os.nice(19)
     make(Path(sys.argv[1]), sys.argv[2:])

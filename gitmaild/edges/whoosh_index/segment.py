@@ -18,10 +18,10 @@ from typing import Any, assert_never
 from whoosh.reading import SegmentReader, TermNotFound
 
 from gitmaild.edges.whoosh_index.codec import Codec, sequence
-from gitmaild.model.errors import refuse
 from gitmaild.model.search import (
     ANYWHERE,
     KEYS,
+    MOST_EXPANSIONS,
     TEXTS,
     Among,
     And,
@@ -34,12 +34,11 @@ from gitmaild.model.search import (
     Query,
     State,
     Term,
+    too_broad,
 )
 
 _FIRST_WINDOW, _GROWTH = 256, 4
-# Terms that a prefix may stand for.
-MOST_EXPANSIONS = 1_000
-# And those of them that are counted when it is said how well a text answers.
+# Of the terms that a prefix stands for, those that are counted when it is said how well a text answers.
 _WEIGHED = 16
 # A term in this many documents or fewer is one block: read at once, and kept.
 _BLOCK = 128
@@ -308,13 +307,7 @@ def check_prefix(segments: list[Segment], prefix: Prefix) -> None:
     for segment in segments:
         found |= segment.expansions(prefix)
         if len(found) > MOST_EXPANSIONS:
-            text = prefix.text.partition(":")[2] if prefix.field == KEYS else prefix.text
-            raise refuse(
-                "too-broad",
-                f"{text}* stands for more than {MOST_EXPANSIONS:,} words",
-                "write more letters before the *",
-                field="query",
-            )
+            raise too_broad(prefix)
 
 
 def _fields(field: str) -> tuple[str, ...]:
