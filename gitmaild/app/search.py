@@ -71,13 +71,14 @@ class Search:
     def step(self, budget: float) -> bool:
         """Go on for about `budget` seconds with what the index lacks, then with its upkeep; True where more is left.
 
-        What is read is kept until the engine's batch is full, and that is written in one go: up to a second for Whoosh.
+        What is read is kept until the engine's batch is full, and that is written in one go: a sixth of a second for Whoosh.
         """
         until = self._monotonic() + budget
         try:
             while self._build:
                 if self._build.read(self._index.batch):
                     self._build.write(self._index, self._ahead)
+                    self._index.tend()
                 if self._build.is_done:
                     self._build = None
                     self._ahead.clear()

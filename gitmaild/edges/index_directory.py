@@ -6,8 +6,10 @@ made.
 
 import os
 import stat
+from enum import Enum
 from pathlib import Path
 
+from gitmaild.edges import disk
 from gitmaild.model.errors import MailError
 
 
@@ -41,3 +43,39 @@ def size(directory: Path) -> int:
     """The bytes of all its files."""
     with os.scandir(directory) as entries:
         return sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+class SealState(Enum):
+    OURS = "as it was left"
+    UNSURE = "somebody died while writing, or the machine was started since"
+    FOREIGN = "not as it was left"
+
+
+class Seal:
+    """Whether a file is as we left it, told by its length and its time. To be put anew whenever it was written to."""
+
+    def __init__(self, path: Path, seal: Path) -> None:
+        self._path, self._seal = path, seal
+
+    def read(self) -> SealState:
+        try:
+            said, _, boot = self._seal.read_text("ascii").strip().rpartition(" ")
+        except (OSError, ValueError):
+            return SealState.FOREIGN
+        if said == self._mark() and boot == disk.boot_id():
+            return SealState.OURS
+        return SealState.UNSURE if said == "writing" or (boot and boot != disk.boot_id()) else SealState.FOREIGN
+
+    def doubt(self) -> None:
+        """Say that the file is about to be written to."""
+        self._store("writing")
+
+    def put(self) -> None:
+        self._store(self._mark())
+
+    def _store(self, said: str) -> None:
+        disk.replace(self._seal, f"{said} {disk.boot_id()}\n".encode())
+
+    def _mark(self) -> str:
+        about = os.stat(self._path)
+        return f"{about.st_size} {about.st_mtime_ns}"

@@ -297,6 +297,9 @@ class SearchIndexContract:
             with pytest.raises(Refused) as caught:
                 ask()
             assert caught.value.refusal.reason == "word* stands for more than 1,000 words"
+        index.add([a_document(n, keys=" ".join(f"worn:{n}x{m}" for m in range(40))) for n in range(100, 200)], TIP)
+        index.add([a_document(200, body=" ".join(f"worn{m}" for m in range(950)))], TIP)
+        assert len(list(index.newest(Prefix(ANYWHERE, "worn")))) == 1
         assert len(list(index.newest(Prefix(ANYWHERE, "word9")))) == 11
         assert len(list(index.newest(Prefix(ANYWHERE, "word99x")))) == 1
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gitmaild.edges import fts_index
+from gitmaild.edges import disk, fts_index
 from gitmaild.edges.fts_index import FtsIndex
+from gitmaild.model.search import IndexDamaged
 from tests.contracts.search_index import NEXT, TIP, SearchIndexContract, a_document
 
 
@@ -19,26 +20,36 @@ class TestFtsIndex(SearchIndexContract):
         monkeypatch.setattr(fts_index, "VERSION", fts_index.VERSION + 1)
 
 
-def test_only_a_file_that_is_not_as_we_left_it_is_looked_at_closely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_needs_no_close_look_and_a_changed_file_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     monkeypatch.setattr(FtsIndex, "_look_closely", lambda self: looked.append("closely"))
     index = FtsIndex(tmp_path / "index" / "fts5")
     index.open(writing=True)
-    looked.clear()
     index.add([a_document(n, body=" ".join(f"w{n}x{m}" for m in range(300))) for n in range(200)], TIP)
     shutil.copytree(tmp_path / "index" / "fts5", tmp_path / "killed" / "fts5")  # nothing was closed
     index.close()
     index = FtsIndex(tmp_path / "killed" / "fts5")
+    index.open(writing=False)
+    index.close()
     index.open(writing=True)
     assert (looked, index.size()) == ([], 200)
     index.close()
     path = tmp_path / "killed" / "fts5" / "fts5.db"
     path.write_bytes(path.read_bytes())
+    with pytest.raises(IndexDamaged):
+        index.open(writing=True)
+
+
+def test_after_another_start_of_the_machine_it_is_looked_at_closely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    index = FtsIndex(tmp_path / "index" / "fts5")
     index.open(writing=True)
-    assert looked == ["closely"]
+    index.add([a_document(1, body="token")], TIP)
     index.close()
+    monkeypatch.setattr(disk, "boot_id", lambda: "another")
+    monkeypatch.setattr(FtsIndex, "_look_closely", lambda self: looked.append("closely"))
     index.open(writing=True)
-    assert looked == ["closely"]
+    assert (looked, index.size()) == (["closely"], 1)
     index.close()
 
 

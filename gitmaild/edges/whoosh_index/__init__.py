@@ -49,7 +49,7 @@ class WhooshIndex:
     """Satisfies `app.ports.SearchIndex`. With `apart`, segments are merged by another process."""
 
     engine = "whoosh"
-    batch = 1_000  # each commit is a segment
+    batch = 250  # each commit is a segment, and nobody is served for a sixth of a second
 
     def __init__(self, directory: Path, *, segments: int = _SEGMENTS, apart: bool = True) -> None:
         self._directory, self._most, self._apart = directory, segments, apart
