@@ -20,7 +20,7 @@ from gitmaild.model.search import ANYWHERE, KEYS, TEXTS, Among, And, Not, Or, Pr
 from gitmaild.rules import asked
 from gitmaild.rules.dates import FORMS, between
 from gitmaild.rules.document import normal_path, value
-from gitmaild.rules.parse import did_you_mean
+from gitmaild.rules.fields import did_you_mean
 
 LONGEST = 2_000
 MOST_TERMS = 32
