@@ -25,8 +25,9 @@ from gitmaild.rules import roots as roots_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitmaild.app.answers import Answer, Question
     from gitmaild.app.daemon import Daemon
-    from gitmaild.app.ports import Watcher
+    from gitmaild.app.ports import SearchIndex, Watcher
     from gitmaild.app.queries import Reader
     from gitmaild.edges.hooks import Hooks
     from gitmaild.edges.supervisor import Supervisor
@@ -44,11 +45,13 @@ __all__ = [
     "open_reader",
     "open_root",
     "registry",
+    "search",
     "serve_once",
     "supervisor",
 ]
 
 REBUILD = "rebuild"
+REBUILD_INDEX = "rebuild-index"
 
 
 def wall_clock() -> datetime:
@@ -97,6 +100,12 @@ def is_in_repository(path: Path) -> bool:
     return any((parent / ".git").exists() for parent in (path, *path.parents))
 
 
+def check_home(home: Home) -> None:
+    """Raises `NoHome` where there is no mailbox."""
+    if not home.exists():
+        raise NoHome(f"there is no mailbox in {home.path}; run gitmaild init in your worktree first")
+
+
 def open_reader(home: Home) -> "Reader":
     """The mailbox, for questions. Raises `NoHome` where there is none."""
     from gitmaild.app.queries import Reader  # noqa: PLC0415
@@ -104,15 +113,53 @@ def open_reader(home: Home) -> "Reader":
     from gitmaild.edges.repo import Repo  # noqa: PLC0415
     from gitmaild.model.settings import Settings  # noqa: PLC0415
 
-    if not home.exists():
-        raise NoHome(f"there is no mailbox in {home.path}; run gitmaild init in your worktree first")
+    check_home(home)
     repo = Repo(home.mailbox)
     limits = Settings()
     return Reader(repo, Threads(repo, ThreadIndex(home.state / "threads"), limits), limits)
 
 
-def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:
+def search_index(home: Home, engine: str) -> "SearchIndex":
+    """The search index of a home. Each engine is imported only where it is asked."""
+    directory = home.indexes / engine
+    if engine == "fts5":
+        from gitmaild.edges.fts_index import FtsIndex  # noqa: PLC0415
+
+        return FtsIndex(directory)
+    from gitmaild.edges.whoosh_index import WhooshIndex  # noqa: PLC0415
+
+    return WhooshIndex(directory)
+
+
+def remove_index(home: Home, engine: str) -> None:
+    from gitmaild.edges import index_directory  # noqa: PLC0415
+
+    index_directory.remove(home.indexes / engine)
+
+
+def search(home: Home, environment: Mapping[str, str], question: "Question", agent: Callable[[], str]) -> "Answer":
+    """Search the mailbox, with the daemon up or down. `agent` is asked only where the query asks for a state of its mail.
+
+    Raises `NoHome`, and `Refused` for a query that cannot be understood.
+    """
+    from gitmaild.app.answers import look as answer  # noqa: PLC0415
+    from gitmaild.app.answers import states_of  # noqa: PLC0415
+    from gitmaild.edges.repo import Repo  # noqa: PLC0415
+    from gitmaild.rules.mailbox import Mailbox  # noqa: PLC0415
+
+    check_home(home)
+    repo = Repo(home.mailbox)
+
+    def states(name: str) -> frozenset[str]:
+        return states_of(Mailbox(repo.tree(repo.tip()), question.project), agent())(name)
+
+    return answer(repo, search_index(home, settings(home, environment).search_engine), question, states)
+
+
+def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint], *, index: bool = False) -> bool:
     """Run one pass here, where nobody else serves this home. False: somebody else does, and it is worth waiting.
+
+    With `index`, the search index is brought up as well.
 
     A process that may not write the home, as in a sandbox, runs nothing; the next daemon will. Raises `MailError` or OSError
     where the home cannot be served.
@@ -129,6 +176,8 @@ def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) ->
         raise
     try:
         office.daemon.turn(hints)
+        while index and office.daemon.rest(at_once=True):
+            pass
     finally:
         office.close()
     return True
@@ -205,6 +254,7 @@ def open_office(
     from gitmaild.app.bypasses import Bypasses  # noqa: PLC0415
     from gitmaild.app.daemon import Daemon  # noqa: PLC0415
     from gitmaild.app.filing import Filing  # noqa: PLC0415
+    from gitmaild.app.indexer import Indexer  # noqa: PLC0415
     from gitmaild.app.intake import Intake  # noqa: PLC0415
     from gitmaild.app.mirrors import Mirrors  # noqa: PLC0415
     from gitmaild.app.outboxes import Outboxes  # noqa: PLC0415
@@ -232,6 +282,16 @@ def open_office(
             repo, threads, limits, protocol=protocol_page(), views=LeaseViews(home.state / "leases"), holdings=holdings
         )
         outboxes = Outboxes(limits, lambda: wall().timestamp(), monotonic)
+        indexer = Indexer(
+            repo,
+            lambda: search_index(home, limits.search_engine),
+            engine=limits.search_engine,
+            remove=lambda: remove_index(home, limits.search_engine),
+            rebuild_asked=lambda: take_request(home, REBUILD_INDEX),
+            alarms=alarms,
+            wall=wall,
+            monotonic=monotonic,
+        )
         intake = Intake(
             repo,
             mirrors,
@@ -242,6 +302,7 @@ def open_office(
             alarms=alarms,
             remember_tip=home.set_tip,
             tending=Tending(clock, limits, alarms, holdings),
+            landed=indexer.apply,
         )
         upkeep = Maintenance(
             home.mailbox, repo.pack_count, packs=limits.repack_packs, seconds=limits.repack_seconds, monotonic=monotonic
@@ -259,6 +320,7 @@ def open_office(
             filing=Filing(repo, mirrors, limits, monotonic),
             bypasses=Bypasses(commits.Commits(commits.load(home.marks)), lambda marks: commits.store(home.marks, marks)),
             roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=open_root, post=home.post),
+            indexer=indexer,
             watcher=watcher or _inotify(),
             clock=clock,
             alarms=alarms,
@@ -302,7 +364,7 @@ class NoHints:
     def close(self) -> None: ...
 
 
-def look(home: Home) -> dict[str, Any]:
+def look(home: Home, environment: Mapping[str, str]) -> dict[str, Any]:
     """The state of a home as it is, for `status`: asked of the lock, the repository and the registry themselves.
 
     Of a daemon that runs, its own report comes besides: what it watches, its alarms.
@@ -313,6 +375,7 @@ def look(home: Home) -> dict[str, Any]:
     alarms = list(report.get("alarms", []))
     value: dict[str, Any] = {"home": str(home.path), "running": running, "holder": lock.holder() if running else ""}
     value |= {"tip": "", "commits": 0, "packs": 0, "watching": report.get("watching", "")}
+    value["search"] = {}
     try:
         known = registry(home)
         if home.exists():
@@ -320,6 +383,7 @@ def look(home: Home) -> dict[str, Any]:
 
             repo = Repo(home.mailbox)
             value |= {"tip": repo.tip(), "commits": repo.count(repo.tip()), "packs": repo.pack_count()}
+            value["search"] = report.get("search") or _look_at_index(home, settings(home, environment).search_engine)
     except (MailError, Refused, OSError) as error:
         known = Registry()
         alarms.append({"alarm": getattr(error, "code", "error"), "text": str(error), "since": "now"})
@@ -333,6 +397,21 @@ def look(home: Home) -> dict[str, Any]:
         except (MailError, OSError) as error:
             away.setdefault(root, str(error))
     return value | {"roots": roots, "away": away, "waiting": waiting, "alarms": alarms}
+
+
+def _look_at_index(home: Home, engine: str) -> dict[str, Any]:
+    from gitmaild.app.indexer import described  # noqa: PLC0415
+
+    if not (home.indexes / engine).exists():
+        return described(engine, None, 0, "not made yet: gitmaild serve makes it, or gitmaild rebuild --index")
+    index = search_index(home, engine)
+    try:
+        index.open(writing=False)
+        return described(engine, index.size(), index.bytes_used(), "")
+    except (MailError, OSError) as error:
+        return described(engine, None, 0, str(error))
+    finally:
+        index.close()
 
 
 def _waiting(path: Path) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 from gitmaild.app.alarms import Alarms
 from gitmaild.app.bypasses import Bypasses
 from gitmaild.app.filing import Filing
+from gitmaild.app.indexer import Indexer
 from gitmaild.app.intake import Halted, Intake, describe
 from gitmaild.app.mirrors import Mirrors
 from gitmaild.app.outboxes import Outboxes
@@ -45,6 +46,7 @@ class Daemon:
         filing: Filing,
         roots: Roots,
         bypasses: Bypasses,
+        indexer: Indexer,
         watcher: Watcher,
         clock: Clock,
         alarms: Alarms,
@@ -62,7 +64,7 @@ class Daemon:
     ) -> None:
         self._repo, self.intake, self.mirrors = repo, intake, mirrors
         self.filing, self.roots, self._watcher = filing, roots, watcher
-        self._bypasses = bypasses
+        self._bypasses, self.indexer = bypasses, indexer
         self._clock, self.alarms, self._settings = clock, alarms, settings
         self._also_watch = also_watch
         self._registry, self._report, self._notify, self._upkeep = registry, report, notify, upkeep
@@ -87,6 +89,7 @@ class Daemon:
         self._notify("READY=1", "STATUS=ready")
         while not self._stopping:
             self.turn(self._watcher.wait(self._patience()))
+            self.rest()
         self._notify("STOPPING=1")
 
     def stop(self) -> None:
@@ -111,6 +114,7 @@ class Daemon:
         except (MailError, OSError) as error:
             # Pages are derived: the checkpoints are behind, and the next daemon writes them.
             log.error("pages-not-written because=%s", error)
+        self.indexer.close()
         self.roots.close()
         self._watcher.close()
 
@@ -131,6 +135,15 @@ class Daemon:
         for root in self.intake.roots.values():
             root.forget()
         return answered
+
+    def rest(self, *, at_once: bool = False) -> bool:
+        """What waits until no mail does: a slice of work on the search index. True where more of it can be done now."""
+        if self._stopping or not self._begun or (self.indexer.seconds_left() and not at_once):
+            return False
+        self._hints += self._watcher.wait(0)
+        if self._hints or max(self._outboxes.next_look(), self._retry_at) <= self._monotonic():
+            return False
+        return self.indexer.step(self.intake.seen)
 
     def scan(self) -> None:
         """The truth behind the hints: registry, roots, desks, outboxes, folders, and what is due for upkeep."""
@@ -154,6 +167,7 @@ class Daemon:
             self._look_for_bypasses()
             if self._monotonic() >= self._next_tidying:
                 self._tidy()
+            self.indexer.look()
         except (MailError, Refused, OSError) as error:
             self._failed(error)
         self.alarms.set("polling", self._watcher.polling, self._now())
@@ -197,6 +211,7 @@ class Daemon:
             "roots": sorted(self.intake.roots),
             "away": dict(self.roots.away),
             "alarms": self.alarms.listed(),
+            "search": self.indexer.state(),
             "watching": self._watcher.polling or "inotify hints and a scan",
         }
 
@@ -210,6 +225,7 @@ class Daemon:
         until = min(self._next_scan, max(self._outboxes.next_look(), self._retry_at))
         if self.mirrors.has_unwritten_pages():
             until = min(until, self._flush_by)
+        until = min(until, now + self.indexer.seconds_left())
         until = min(until, max(now + self.intake.tending.seconds_left(), self._retry_at))
         if self._watchdog_seconds:
             until = min(until, self._fed + self._watchdog_seconds / 2)
@@ -287,6 +303,7 @@ class Daemon:
         """Make every mirror and index from nothing but the tip, which is the truth even where it was rewritten."""
         log.info("rebuild tip=%s", self._repo.tip()[:12])
         self.mirrors.forget()
+        self.indexer.forget()
         self.roots.close()
         self.intake.accept_tip()
         self._open_books()

@@ -7,7 +7,7 @@ answer, so whatever is cut short is found again by its claim.
 
 import errno
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -19,7 +19,7 @@ from gitmaild.app.outboxes import Outboxes
 from gitmaild.app.ports import Batch, DeskRoot, Repo
 from gitmaild.app.tending import TendBroken, Tending
 from gitmaild.model import drop
-from gitmaild.model.changeset import Changeset
+from gitmaild.model.changeset import Changeset, Landed
 from gitmaild.model.clock import Clock
 from gitmaild.model.commands import Attachment, Bypass, Command, Envelope, File, Found, Release, Renew, Reserve, Retire, Send
 from gitmaild.model.drop import Claim, Dropped
@@ -105,10 +105,12 @@ class Intake:
         alarms: Alarms,
         remember_tip: Callable[[str], None],
         tending: Tending,
+        landed: Callable[[Sequence[Landed]], None],
     ) -> None:
+        """`landed` is told of commits once the mirrors show them."""
         self._repo, self._mirrors, self.outboxes = repo, mirrors, outboxes
         self._clock, self._entropy, self._settings, self._alarms = clock, entropy, settings, alarms
-        self._remember_tip, self.tending = remember_tip, tending
+        self._remember_tip, self.tending, self._landed = remember_tip, tending, landed
         self.roots: dict[str, DeskRoot] = {}
         self.seen = ""  # the tip that the mirrors show
         self.taken: set[str] = set()  # ids in use today, without their prefix
@@ -179,6 +181,7 @@ class Intake:
             self._remember_tip(tip)
             self._mirrors.apply(batch.landed, batch.tree)
             self.seen = tip
+            self._landed(batch.landed)
 
     def found(self, project: str) -> None:
         """Open a project in the mailbox, where it is not open yet."""
@@ -233,6 +236,7 @@ class Intake:
                 self.committed[command_id] = kind
         self._mirrors.apply(commits, self._repo.tree(tip))
         self.seen = tip
+        self._landed(commits)
         self._remember_tip(tip)
         self.tending.look(self._repo.tree(tip))
 

@@ -43,6 +43,9 @@ def load(path: Path, environment: Mapping[str, str]) -> tuple[Settings, list[str
     return replace(Settings(), **values), warnings
 
 
+# Settings that are one of a few words.
+_WORDS = {"names": ("camelcase", "wordlist"), "search_engine": ("whoosh", "fts5")}
+
 _KEYS = {field.name: type(getattr(Settings(), field.name)) for field in fields(Settings)}
 
 
@@ -59,7 +62,13 @@ def _file(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(loaded, dict):
         raise BadConfig(f"{path}: write key: value lines")
-    return {str(key): value for key, value in loaded.items()}
+    given = {str(key): value for key, value in loaded.items()}
+    search = given.get("search")
+    if isinstance(search, dict) and set(search) == {"engine"}:
+        given["search.engine"] = given.pop("search")["engine"]
+    if "search.engine" in given:
+        given["search_engine"] = given.pop("search.engine")
+    return given
 
 
 def _convert(key: str, value: Any) -> Any:
@@ -69,8 +78,8 @@ def _convert(key: str, value: Any) -> Any:
         if str(value).lower() not in words:
             raise ValueError(f"{value!r} is neither true nor false")
         return words[str(value).lower()]
-    if key == "names" and value not in ("camelcase", "wordlist"):
-        raise ValueError(f"{value!r} is not camelcase or wordlist")
+    if key in _WORDS and value not in _WORDS[key]:
+        raise ValueError(f"{value!r} is not {' or '.join(_WORDS[key])}")
     if kind is str:
         return str(value)
     try:

@@ -56,6 +56,7 @@ class Home:
         self.mailbox = path / "mailbox.git"
         self.state = path / "state"
         self.post = path / "post"
+        self.indexes = path / "index"
         self.roots = path / "roots.yaml"
         self.config = path / "config.yaml"
         self.lock = self.state / "lock"

@@ -5,6 +5,7 @@ made.
 """
 
 import os
+import shutil
 import stat
 from enum import Enum
 from pathlib import Path
@@ -37,6 +38,11 @@ def prepare(directory: Path, *, make: bool) -> None:
         if not make:
             raise UntrustedIndex(f"{directory} is open to others: chmod 700 it")
         directory.chmod(0o700)
+
+
+def remove(directory: Path) -> None:
+    """Take the index away, whatever there is of it."""
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def size(directory: Path) -> int:

@@ -30,6 +30,7 @@ class Settings:
     repack_packs: int = 200
     repack_seconds: float = 30.0
     allow_network_fs: bool = False
+    search_engine: str = "whoosh"  # or fts5
     # How much of the past a mirror shows.
     mirror_newest: int = 500
     mirror_threads: int = 500

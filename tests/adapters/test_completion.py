@@ -25,7 +25,7 @@ def test_other_shells_are_a_usage_error(bare_terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("gitmaild se", ["serve", "service", "send"]),
+        ("gitmaild se", ["serve", "service", "send", "search"]),
         ("gitmaild service ", ["install", "remove", "status"]),
         ("gitmaild send --importance ", ["low", "normal", "high", "urgent"]),
         ("gitmaild inbox --ur", ["--urgent"]),

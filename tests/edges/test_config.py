@@ -12,7 +12,7 @@ from gitmaild.edges.config import BadConfig, load
 from gitmaild.model.settings import Settings
 
 VALUES: dict[type, object] = {int: 7, float: 1.5, bool: True, str: "wordlist"}
-OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)}
+OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)} | {"search_engine": "fts5"}
 
 
 def test_without_file_or_environment_everything_is_as_it_comes(tmp_path: Path) -> None:
@@ -79,6 +79,9 @@ def test_all_wrong_values_are_told_at_once(tmp_path: Path) -> None:
         "names: 5",
         "names: [camelcase]",
         "names:",
+        "search_engine: lucene",
+        "search_engine: [fts5]",
+        "search: {engine: lucene}",
         "allow_network_fs: 2",
         "allow_network_fs: []",
     ],
@@ -93,6 +96,14 @@ def test_a_value_that_could_not_be_lived_with_is_refused(tmp_path: Path, line: s
 def test_yes_is_said_in_several_ways(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(f"allow_network_fs: {text}\n")
     assert load(tmp_path / "config.yaml", {})[0].allow_network_fs is True
+
+
+@pytest.mark.parametrize(
+    "text", ["search_engine: fts5", "search.engine: fts5", "search: {engine: fts5}", "search:\n  engine: fts5"]
+)
+def test_the_search_engine_is_named_in_several_ways(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text + "\n")
+    assert load(tmp_path / "config.yaml", {}) == (Settings(search_engine="fts5"), [])
 
 
 def test_whole_numbers_may_be_written_as_such(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ _COMMANDS = {
     "read": ("mail", "Mark messages as read.", "Mail"),
     "ack": ("mail", "Acknowledge messages.", "Mail"),
     "thread": ("mail", "Print a conversation.", "Mail"),
+    "search": ("search", "Find messages.", "Mail"),
     "wait": ("mail", "Wait until there is mail.", "Mail"),
     "reserve": ("leases", "Reserve paths.", "Leases"),
     "renew": ("leases", "Keep leases for longer.", "Leases"),

@@ -141,10 +141,20 @@ def _told(desk: Desk, receipt: Receipt) -> None:
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
 @click.option("--thread", default="", metavar="T", help="One conversation; read and acknowledged messages included.")
+@click.option("--tag", default="", metavar="TAG", help="What stands in brackets in the subject, e.g. HANDOFF.")
 @click.option("--bodies", is_flag=True, help="With --json: the texts too.")
 @desk_of
 def inbox(
-    desk: Desk, *, everything: bool, urgent: bool, least: str, limit: int, since: str | None, thread: str, bodies: bool
+    desk: Desk,
+    *,
+    everything: bool,
+    urgent: bool,
+    least: str,
+    limit: int,
+    since: str | None,
+    thread: str,
+    tag: str,
+    bodies: bool,
 ) -> None:
     """List your mail, newest first. Listing marks nothing as read, and works with the daemon down.
 
@@ -152,6 +162,7 @@ def inbox(
     Examples:
       gitmaild inbox
       gitmaild inbox --urgent --json
+      gitmaild inbox --tag HANDOFF --all
       gitmaild inbox --thread continuity --limit 1 --bodies --json
     """
     entries = reading.inbox(
@@ -162,6 +173,7 @@ def inbox(
         only="urgent" if urgent else "",
         since=reading.parse_since(since, datetime.now(UTC)) if since else None,
         thread=thread,
+        tag=tag,
         limit=limit,
     )
     _listed(desk, entries, bodies=bodies)

@@ -41,10 +41,12 @@ def init(desk: Desk, *, worktree: str | None, slug: str, join: bool) -> None:
     desk.answer(value, _next_steps(slug, root, desk.home.path))
 
 
-def _served(desk: Desk, is_done: Callable[[], bool]) -> None:
+def _served(desk: Desk, is_done: Callable[[], bool], *, index: bool = False) -> None:
     """Run a pass, or wait for the running daemon, until something is done. Ends the process with status 3 if it is not."""
     until = time.monotonic() + desk.patience
-    while not (over := wiring.serve_once(desk.home, desk.environment, [])) and not is_done() and time.monotonic() < until:
+    while not (over := wiring.serve_once(desk.home, desk.environment, [], index=index)):
+        if is_done() or time.monotonic() >= until:
+            break
         time.sleep(0.02)
     if not over and not is_done():
         fail(3, "the daemon has not done it yet; it will")
@@ -113,7 +115,7 @@ def status(desk: Desk) -> None:
     Example:
       gitmaild status --json
     """
-    value = wiring.look(desk.home)
+    value = wiring.look(desk.home, desk.environment)
     problems = [alarm["text"] for alarm in value["alarms"]]
     if desk.as_json:
         say_json(value)
@@ -132,10 +134,20 @@ def _print_status(value: dict[str, Any]) -> None:
         backlog = ", ".join(f"{agent} {count}" for agent, count in waiting.items())
         away = value["away"].get(root, "")
         say(f"root      {root}{f': {away}' if away else ''}{f'; waiting: {backlog}' if backlog else ''}")
+    _print_search(value["search"])
     for alarm in value["alarms"]:
         say(f"ALARM     {alarm['text']} (since {alarm['since']})")
     if not value["alarms"]:
         say("alarms    none")
+
+
+def _print_search(index: dict[str, Any]) -> None:
+    if not index:
+        return
+    words = [index["engine"]]
+    if index["messages"] is not None:
+        words += [f"{index['messages']:,} messages", f"{index['bytes'] / 2**20:.1f} MiB"]
+    say(f"search    {'; '.join([', '.join(words), *filter(None, (index['note'], index['advice']))])}")
 
 
 # Each commit holds six NULs, which no part of a commit can hold; what --stat and its like print follows the last.
@@ -195,15 +207,20 @@ def _commit(oid: str, author: str, at: str, subject: str, trailers: str) -> dict
 
 
 @click.command()
+@click.option("--index", "index_only", is_flag=True, help="The search index alone.")
 @desk_of
-def rebuild(desk: Desk) -> None:
+def rebuild(desk: Desk, *, index_only: bool) -> None:
     """Make desks and indexes anew from the mailbox, which is the truth, even where its history was rewritten.
 
+    A running daemon makes the search index in the background; searches answer meanwhile, and say what may be missing.
+
     \b
-    Example:
+    Examples:
       gitmaild rebuild
+      gitmaild rebuild --index
     """
     wiring.open_reader(desk.home)
-    wiring.request(desk.home, wiring.REBUILD)
-    _served(desk, lambda: not wiring.is_requested(desk.home, wiring.REBUILD))
-    desk.answer({"success": True}, "rebuilt from the mailbox")
+    name = wiring.REBUILD_INDEX if index_only else wiring.REBUILD
+    wiring.request(desk.home, name)
+    _served(desk, lambda: not wiring.is_requested(desk.home, name), index=True)
+    desk.answer({"success": True}, "the search index is made anew" if index_only else "rebuilt from the mailbox")
