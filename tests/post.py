@@ -109,6 +109,14 @@ class Post:
         self.clock.advance(seconds)
         return office.daemon.turn([Hint("")])
 
+    def rest(self, seconds: float = 1.0) -> None:
+        """Let time pass without mail, until the search index is up with it."""
+        self.clock.advance(seconds)
+        for _ in range(1000):
+            if not self.start().daemon.rest(at_once=True):
+                return
+        raise AssertionError("the index is never up")
+
     def stop(self) -> None:
         """A clean end."""
         if self.office:
@@ -119,6 +127,8 @@ class Post:
         """An end without farewell: nothing is flushed, only what the kernel frees is freed."""
         if self.office:
             self.office.lock.release()
+            if index := self.office.daemon.indexer._index:
+                getattr(index, "_disconnect", index.close)()
             for root in self.office.daemon.intake.roots.values():
                 root.close()
             self.office = None

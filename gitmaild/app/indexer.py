@@ -15,6 +15,7 @@ from gitmaild.app.alarms import Alarms
 from gitmaild.app.ports import Repo, SearchIndex
 from gitmaild.app.search import Search
 from gitmaild.model.changeset import Landed
+from gitmaild.model.search import IndexDamaged
 
 log = logging.getLogger("gitmaild.search")
 
@@ -28,6 +29,7 @@ _AT_ONCE, _MOST = 64, 5_000
 # Upkeep goes on for so long after the last commit: a merge ends in a process of its own.
 _TENDED = 30.0
 _LONGEST_WAIT = 300.0
+_HEALS = 3
 # Messages a second that a processor indexes, and those from which on it takes half a minute with the slower engine.
 _RATES = {"whoosh": 1_345, "fts5": 6_149}
 _LARGE = 30 * _RATES["whoosh"]
@@ -57,7 +59,7 @@ class Indexer:
         self._due = monotonic() + _GRACE
         self._last = self._tended_until = 0.0
         self._failures = 0
-        self._healed = ""
+        self._heals = 0  # since the index was whole
 
     def apply(self, landed: Sequence[Landed]) -> None:
         """Keep in mind what has landed. Before the index is open there is no need: it is brought to the tip then."""
@@ -80,8 +82,9 @@ class Indexer:
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail goes on
             self._failed(error)
             return False
-        self._failures = 0
-        self._alarms.clear(ALARM)
+        if not more:
+            self._failures = self._heals = 0
+            self._alarms.clear(ALARM)
         self._last = self._monotonic()
         self._due = self._last if more else self._last + _EVERY if self._last < self._tended_until else float("inf")
         return more
@@ -125,6 +128,7 @@ class Indexer:
             self._behind = False
             search.catch_up(tip)
         landed = list(islice(self._waiting, _AT_ONCE))
+        heals = search.heals
         search.apply(landed, self._repo.tree(tip))
         search.settle()
         for _ in landed:
@@ -132,16 +136,23 @@ class Indexer:
         more = search.step(_SLICE) or bool(self._waiting)
         if landed or more:
             self._tended_until = self._monotonic() + _TENDED
-        if search.healed != self._healed:
-            self._healed = search.healed
-            log.warning("search-index-made-anew because=%s", self._healed)
+        if search.heals > heals:
+            self._healed(search)
         return more
+
+    def _healed(self, search: Search) -> None:
+        """The index was thrown away. Once is nothing to speak of; again and again would never end."""
+        log.warning("search-index-made-anew because=%s", search.healed)
+        self._heals += 1
+        if self._failures or self._heals > _HEALS:
+            raise IndexDamaged(search.healed)
 
     def _open(self, tip: str) -> Search:
         self._index = self._open_index()
         self._search = Search(self._repo, self._index, self._monotonic)
-        self._healed = ""
         self._search.catch_up(tip)
+        if self._search.healed:
+            log.warning("search-index-made-anew because=%s", self._search.healed)
         return self._search
 
     def _failed(self, error: Exception) -> None:

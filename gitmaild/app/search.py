@@ -33,6 +33,7 @@ class Search:
         self._ahead: set[str] = set()  # what was settled while the index was being made from an earlier tree
         # What was wrong with the index that was thrown away last, for people.
         self.healed = ""
+        self.heals = 0
 
     # --- the fold
 
@@ -130,6 +131,7 @@ class Search:
 
     def _heal(self, error: IndexDamaged) -> None:
         self.healed = str(error)
+        self.heals += 1
         self._index.clear()
         self._opened = True
         self._begin("")
