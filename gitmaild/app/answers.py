@@ -163,5 +163,8 @@ def _newest(repo: Repo, tip: str, project: str) -> tuple[Tail, str]:
             if found := indexed(project, oid, repo.blob):
                 tail[found.key] = found
         if len(tail) >= _UNAIDED:
-            return tail, f"there is no search index: only the newest {len(tail):,} messages were looked at"
+            return (
+                tail,
+                f"there is no search index: only the newest {len(tail):,} messages were looked at; gitmaild serve makes one",
+            )
     return tail, ""

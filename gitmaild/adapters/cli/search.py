@@ -15,10 +15,18 @@ from gitmaild.model.errors import Refused
 desk_of = click.make_pass_decorator(Desk)
 
 _FIELD = re.compile(r"(-?\w+:)?(.*)", re.DOTALL)
+_NOT = re.compile(r"-[^-\s].")
 _COLUMN = re.compile(r"column (\d+): ")
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+class _Words(click.Command):
+    """Takes `-word` for a part of the query, also where it begins with the letter of `-h`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {arg}" if _NOT.match(arg) else arg for arg in args])
+
+
+@click.command(cls=_Words)
 @click.argument("words", nargs=-1, required=True, metavar="QUERY...")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0, help="Pass over so many: the next page.")
@@ -54,7 +62,7 @@ def search(desk: Desk, *, words: tuple[str, ...], limit: int, offset: int, sort:
       gitmaild search 'cache OR queue' --sort relevance --offset 20
       gitmaild --as RedCat search is:unread importance:high
     """
-    text = words[0] if len(words) == 1 else " ".join(map(_quoted, words))
+    text = words[0].strip() if len(words) == 1 else " ".join(_quoted(word.strip()) for word in words)
     question = Question(
         desk.project.slug, text, datetime.now(UTC), limit, offset, "newest" if sort == "date" else "relevance"
     )
