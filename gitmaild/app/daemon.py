@@ -225,7 +225,8 @@ class Daemon:
         until = min(self._next_scan, max(self._outboxes.next_look(), self._retry_at))
         if self.mirrors.has_unwritten_pages():
             until = min(until, self._flush_by)
-        until = min(until, now + self.indexer.seconds_left())
+        if self._begun:
+            until = min(until, now + self.indexer.seconds_left())
         until = min(until, max(now + self.intake.tending.seconds_left(), self._retry_at))
         if self._watchdog_seconds:
             until = min(until, self._fed + self._watchdog_seconds / 2)

@@ -23,6 +23,8 @@ ALARM = "search"
 # Seconds after the start in which only mail counts.
 _GRACE = 2.0
 _EVERY = 1.0
+# A build goes on when no mail has come for so long, and once a second in any case: one step may take a fifth of a second.
+_QUIET = 0.1
 _SLICE = 0.05
 # Commits that are taken in one step, and that are kept in mind at most.
 _AT_ONCE, _MOST = 64, 5_000
@@ -57,9 +59,11 @@ class Indexer:
         self._waiting: deque[Landed] = deque()
         self._behind = False  # more has landed than is kept in mind
         self._due = monotonic() + _GRACE
-        self._last = self._tended_until = 0.0
+        self._last = self._tended_until = self._quiet_at = 0.0
+        self._more = False
         self._failures = 0
         self._heals = 0  # since the index was whole
+        self._state: dict[str, Any] = {}  # what was found out since the last step
 
     def apply(self, landed: Sequence[Landed]) -> None:
         """Keep in mind what has landed. Before the index is open there is no need: it is brought to the tip then."""
@@ -69,7 +73,8 @@ class Indexer:
         if len(self._waiting) > _MOST:
             self._waiting.clear()
             self._behind = True
-        self._due = min(self._due, self._last + _EVERY)
+        self._quiet_at = self._monotonic() + _QUIET
+        self._due = min(self._quiet_at if self._more else self._due, self._last + _EVERY)
 
     def seconds_left(self) -> float:
         """Until `step` has something to do; infinite where it has not."""
@@ -77,6 +82,7 @@ class Indexer:
 
     def step(self, tip: str) -> bool:
         """Do a slice of what there is; True where more can be done now."""
+        self._state = {}
         try:
             more = self._step(tip)
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail goes on
@@ -86,7 +92,11 @@ class Indexer:
             self._failures = self._heals = 0
             self._alarms.clear(ALARM)
         self._last = self._monotonic()
-        self._due = self._last if more else self._last + _EVERY if self._last < self._tended_until else float("inf")
+        self._more = more
+        if more:
+            self._due = max(self._last, self._quiet_at)
+        else:
+            self._due = self._last + _EVERY if self._last < self._tended_until else float("inf")
         return more
 
     def look(self) -> None:
@@ -118,7 +128,8 @@ class Indexer:
         try:
             progress = self._search.progress()
             note = str(progress) if progress else ""
-            return described(self._engine, self._index.size(), self._index.bytes_used(), note)
+            self._state = self._state or described(self._engine, self._index.size(), self._index.bytes_used(), note)
+            return self._state
         except Exception as error:  # noqa: BLE001 - a status must not fail; the next step says what is wrong
             return described(self._engine, None, 0, str(error))
 

@@ -265,6 +265,34 @@ def test_it_is_written_to_at_most_once_a_second_and_not_without_need(quick: Post
     assert sum(written) == 12
 
 
+def test_while_mail_flows_a_build_takes_one_step_a_second(quick: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        send(quick, f"token {number}")
+    monkeypatch.setattr(FtsIndex, "batch", 1)
+    monkeypatch.setattr("gitmaild.app.indexer._SLICE", 0.0)
+    daemon = quick.start().daemon
+    daemon.rest()
+    steps = 0
+    step = daemon.indexer.step
+
+    def counted(tip: str) -> bool:
+        nonlocal steps
+        steps += 1
+        return step(tip)
+
+    monkeypatch.setattr(daemon.indexer, "step", counted)
+    for number in range(60):
+        quick.drop("GreenCastle", f"more {number}", to="RedCat")
+        quick.turn(seconds=0.05)
+        daemon.rest()
+    assert 2 <= steps <= 4
+    quick.clock.advance(0.1)
+    while daemon.rest():
+        steps += 1
+    assert steps > 30
+    assert len(bodies(quick, "token OR more")) == 100
+
+
 def test_more_than_is_kept_in_mind_is_read_from_the_commits(quick: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     quick.rest()
     monkeypatch.setattr("gitmaild.app.indexer._MOST", 3)
@@ -344,6 +372,17 @@ office.close()
 """
     said = subprocess.run([sys.executable, "-c", code, str(post.home.path)], check=True, capture_output=True, text=True)
     assert said.stdout.split() == ["False", "True"]
+
+
+def test_a_daemon_that_must_not_begin_sleeps(quick: Post) -> None:
+    quick.stop()
+    quick.git("update-ref", "refs/heads/main", quick.git("commit-tree", "-m", "other", "main^{tree}").strip())
+    quick.turn()
+    quick.clock.advance(10)
+    quick.turn()
+    assert quick.alarms() == ["history-rewritten"]
+    assert quick.start().daemon._patience() > 0
+    assert not quick.start().daemon.rest()
 
 
 # --- status
