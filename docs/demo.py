@@ -196,6 +196,13 @@ def reserve(stage: Stage) -> None:
     stage.show("cat .gitmaild/leases/lease_*.yaml; git log --oneline")
 
 
+def find(stage: Stage) -> None:
+    say("Everything can be found again, right after it was sent.")
+    stage.show("gitmaild search 'subject:\"Auth API\" from:GreenCastle'")
+    stage.show("gitmaild --as RedCat search 'merge conflict after:1d' --limit 2")
+    stage.show("gitmaild search 'form:RedCat'; echo status $?   # a typing error is never a silent nothing")
+
+
 def look_back(stage: Stage) -> None:
     say("A refused file comes back unchanged, with the reason beside it.")
     stage.drop("BlueLake", "oops.md", "---\nto: GreenCastle\nimportance: asap\n---\nhello\n")
@@ -215,6 +222,7 @@ def main() -> None:
         replay(stage)
         converse(stage)
         reserve(stage)
+        find(stage)
         look_back(stage)
     finally:
         stage.close()

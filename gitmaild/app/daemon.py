@@ -72,7 +72,7 @@ class Daemon:
         self._rebuild_asked, self._watchdog_seconds = rebuild_asked, watchdog_seconds
         self._wall, self._monotonic = wall, monotonic
         self._outboxes: Outboxes = intake.outboxes
-        self._stopping = False
+        self._stopping = self._running = False
         self._next_tidying = monotonic() + _TIDYING
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
         self._leap, self._trust_clock_at = Leap(wall, monotonic), 0.0
@@ -86,6 +86,8 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until `stop`."""
+        self._running = True
+        self._tidy()
         self._notify("READY=1", "STATUS=ready")
         while not self._stopping:
             self.turn(self._watcher.wait(self._patience()))
@@ -106,7 +108,6 @@ class Daemon:
         for name in self._repo.clear_leftovers(before=self._wall().timestamp() - 3600):
             log.info("removed-leftover name=%s (a previous daemon died)", name)
         self.scan()
-        self._tidy()
 
     def close(self) -> None:
         try:
@@ -165,7 +166,7 @@ class Daemon:
                 log.info("mended path=%s", path)
             self.mirrors.vouch(self._wall())
             self._look_for_bypasses()
-            if self._monotonic() >= self._next_tidying:
+            if self._running and self._monotonic() >= self._next_tidying:
                 self._tidy()
             self.indexer.look()
         except (MailError, Refused, OSError) as error:
@@ -308,14 +309,14 @@ class Daemon:
         self.roots.close()
         self.intake.accept_tip()
         self._open_books()
-        self._tidy()
+        self._next_tidying = self._monotonic()
         # Only now: what a full disk cuts short begins anew at the next scan.
         self._to_rebuild = False
         self.alarms.clear(Halted.code)
         self._recovered()
 
     def _tidy(self) -> None:
-        """Forget what was read of the history, and give its memory back."""
+        """Forget what was read of the history, and give its memory back. For who goes on; one pass has no use for it."""
         self._next_tidying = self._monotonic() + _TIDYING
         self._repo.let_go()
         self._give_back_memory()

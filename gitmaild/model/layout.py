@@ -187,6 +187,10 @@ def lease_queue(project: str) -> str:
     return f"{project}/lease-queue"
 
 
+def lease_request(project: str, number: str) -> str:
+    return f"{project}/lease-queue/{number}.yaml"
+
+
 def fence(project: str) -> str:
     """The file that holds the last fencing number."""
     return f"{project}/fence.yaml"

@@ -1,5 +1,6 @@
 """Planning the rest of a lease's life: its holder extends it or lets it go, or the Overseer ends it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from gitmaild.model.changeset import Changeset, Put
 from gitmaild.model.commands import Release, Renew
 from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.ids import note_id, stamp
-from gitmaild.model.lease import RELEASED, Lease, Thing
+from gitmaild.model.lease import RELEASED, Lease, Thing, Waiting
 from gitmaild.model.message import Message
 from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
@@ -24,9 +25,11 @@ from gitmaild.rules.send import copies
 
 def renew(command: Renew, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:
     envelope, holdings = command.envelope, mailbox.holdings()
-    leases = _chosen(command, holdings.of(envelope.agent))
-    for lease in leases:
-        _check_not_wanted(lease, holdings, now)
+    chosen = _chosen(command, holdings.of(envelope.agent))
+    wanted = {lease.id: refusal for lease in chosen if (refusal := _wanted(lease, holdings, now))}
+    leases = [lease for lease in chosen if lease.id not in wanted]
+    if wanted and (not leases or _names_something(command)):
+        raise next(iter(wanted.values()))
     longest = now + timedelta(seconds=settings.lease_longest)
     renewed = [replace(lease, expires=_extended(lease, command, now, longest), warned=False) for lease in leases]
     return Changeset(
@@ -37,14 +40,17 @@ def renew(command: Renew, mailbox: Mailbox, now: datetime, settings: Settings) -
         trailers=lease_trailers(envelope, "renew", renewed, "renewed"),
         answer=frontmatter.write([("kind", "renew"), ("status", "renewed")])
         + frontmatter.write_rows("leases", [shown(lease) for lease in renewed])
+        + (frontmatter.write_rows("wanted", [shown(x) for x in chosen if x.id in wanted]) if wanted else "")
         + _ignored("renew", command),
     )
 
 
 def release(command: Release, mailbox: Mailbox, now: datetime) -> Changeset:
     envelope, holdings = command.envelope, mailbox.holdings()
-    everybodys = envelope.agent == OVERSEER and bool(command.leases or command.paths or command.slots)
-    leases = _chosen(command, holdings.leases if everybodys else holdings.of(envelope.agent))
+    everybodys = envelope.agent == OVERSEER and _names_something(command)
+    withdrawn = _withdrawn(command, holdings)
+    asked = [thing for request in withdrawn for thing in request.things]
+    leases = _chosen(command, holdings.leases if everybodys else holdings.of(envelope.agent), asked)
     foreign = [lease for lease in leases if lease.holder != envelope.agent]
     if foreign and not command.reason:
         raise refuse(
@@ -57,13 +63,15 @@ def release(command: Release, mailbox: Mailbox, now: datetime) -> Changeset:
     puts, drops = end(ended, RELEASED, mailbox, now)
     notes = [_taken_note(envelope.id, holder, foreign, command, now) for holder in sorted({x.holder for x in foreign})]
     return Changeset(
-        subject=one_line(f"release: {envelope.agent}: {_named(ended)}{f': {command.reason}' if foreign else ''}"),
+        subject=one_line(f"release: {envelope.agent}: {_released(ended, asked)}{f': {command.reason}' if foreign else ''}"),
         author=envelope.agent,
         at=now,
         puts=(*puts, *(put for note in notes for put in copies(note, list(note.to), mailbox))),
-        drops=tuple(drops),
+        drops=(*drops, *(layout.lease_request(mailbox.project, request.number) for request in withdrawn)),
         trailers=lease_trailers(envelope, "release", ended, "released", RELEASED),
-        answer=frontmatter.write([("kind", "release"), ("status", "released"), ("count", len(ended))])
+        answer=frontmatter.write(
+            [("kind", "release"), ("status", "released"), ("count", len(ended)), ("withdrawn", len(withdrawn))]
+        )
         + frontmatter.write_rows("leases", [shown(lease) for lease in ended])
         + _ignored("release", command),
         messages=tuple(notes),
@@ -94,23 +102,37 @@ def _extended(lease: Lease, command: Renew, now: datetime, longest: datetime) ->
     return max(lease.expires, now + timedelta(seconds=lease.ttl_seconds))
 
 
-def _check_not_wanted(lease: Lease, holdings: Holdings, now: datetime) -> None:
-    """A lease may be renewed at will until its first term is over; from then on, not while somebody waits for it."""
-    if now < lease.first_term:
-        return
-    for request, _, _ in holdings.ahead(lease.thing, lease.holder, exclusive=lease.exclusive):
-        raise refuse(
+def _wanted(lease: Lease, holdings: Holdings, now: datetime) -> Refused | None:
+    """Why a lease is not renewed: at will until its first term is over, but from then on not while somebody waits for it."""
+    waits = holdings.ahead(lease.thing, lease.holder, exclusive=lease.exclusive) if now >= lease.first_term else iter(())
+    for request, _, _ in waits:
+        return refuse(
             "lease-wanted",
             f"{lease.thing}: {request.agent} waits for it, and your first term ended at {stamp(lease.first_term)}",
             f"finish by {stamp(lease.expires)}, or release it and queue again with wait_seconds",
             field="leases",
         )
+    return None
 
 
-def _chosen(command: Renew | Release, among: list[Lease]) -> list[Lease]:
-    """The leases that a command names, or all of the agent's own. Raises `Refused` for one that is not held."""
-    agent = command.envelope.agent
-    if not (command.leases or command.paths or command.slots):
+def _names_something(command: Renew | Release) -> bool:
+    return bool(command.leases or command.paths or command.slots)
+
+
+def _withdrawn(command: Release, holdings: Holdings) -> list[Waiting]:
+    """The agent's own requests that a release takes out of the queue: all, or those for something that it names."""
+    own = [request for request in holdings.waiting if request.agent == command.envelope.agent]
+    named = {thing for text in command.paths for thing in _meant(text)} | {Thing(slot=name) for name in command.slots}
+    return [request for request in own if not _names_something(command) or named.intersection(request.things)]
+
+
+def _chosen(command: Renew | Release, among: list[Lease], asked: Iterable[Thing] = ()) -> list[Lease]:
+    """The leases that a command names, or all of the agent's own.
+
+    Raises `Refused` for one that is neither held nor among what is `asked` for by a request in the queue.
+    """
+    agent, asked = command.envelope.agent, set(asked)
+    if not _names_something(command):
         own = [lease for lease in among if lease.holder == agent]
         if not own and isinstance(command, Renew):
             raise _lost(f"{agent} holds no lease")
@@ -124,7 +146,7 @@ def _chosen(command: Renew | Release, among: list[Lease]) -> list[Lease]:
         found[an_id] = by_id[an_id]
     for text, things in named:
         held = next((own for thing in things if (own := [lease for lease in among if lease.thing == thing])), [])
-        if not held:
+        if not held and not asked.intersection(things):
             raise _lost(f"{text} is not held by {agent}")
         found |= {lease.id: lease for lease in held}
     return list(found.values())
@@ -173,6 +195,11 @@ def _taken_note(command_id: str, holder: str, leases: list[Lease], command: Rele
 
 def _named(leases: list[Lease]) -> str:
     return ", ".join(str(lease.thing) for lease in leases) or "nothing"
+
+
+def _released(leases: list[Lease], asked: list[Thing]) -> str:
+    waited = f"no longer waits for {', '.join(map(str, asked))}" if asked else ""
+    return "; ".join(part for part in (_named(leases) if leases or not asked else "", waited) if part)
 
 
 def _ignored(kind: str, command: Renew | Release) -> str:

@@ -79,7 +79,7 @@ def reserve(command: Reserve, mailbox: Mailbox, now: datetime, settings: Setting
         at=now,
         puts=(
             *lease_puts(mailbox, granted),
-            *([Put(f"{layout.lease_queue(mailbox.project)}/{waits.number}.yaml", render_waiting(waits))] if waits else []),
+            *([Put(layout.lease_request(mailbox.project, waits.number), render_waiting(waits))] if waits else []),
         ),
         trailers=lease_trailers(command.envelope, "reserve", granted, status),
         answer=_answer(

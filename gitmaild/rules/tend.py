@@ -108,7 +108,7 @@ def _granted(envelope: Envelope, request: Waiting, mailbox: Mailbox, now: dateti
         author=request.agent,
         at=now,
         puts=(*lease_puts(mailbox, leases), *copies(note, [request.agent], mailbox)),
-        drops=(_queue_path(request, mailbox),),
+        drops=(layout.lease_request(mailbox.project, request.number),),
         trailers=lease_trailers(_of(envelope, request.agent), "grant", leases, "granted"),
         answer=frontmatter.write([("kind", "grant"), ("request", request.command_id)])
         + frontmatter.write_rows("granted", [shown(lease) for lease in leases]),
@@ -147,7 +147,7 @@ def _given_up(envelope: Envelope, request: Waiting, mailbox: Mailbox, now: datet
         author=COMMITTER,
         at=now,
         puts=tuple(put for note in notes for put in copies(note, [request.agent], mailbox)),
-        drops=(_queue_path(request, mailbox),),
+        drops=(layout.lease_request(mailbox.project, request.number),),
         trailers=lease_trailers(_of(envelope, request.agent), "give-up", [], "timeout" if why else "retired"),
         messages=tuple(notes),
     )
@@ -189,10 +189,6 @@ def _warning(
 
 def _of(envelope: Envelope, agent: str) -> Envelope:
     return replace(envelope, agent=agent)
-
-
-def _queue_path(request: Waiting, mailbox: Mailbox) -> str:
-    return f"{layout.lease_queue(mailbox.project)}/{request.number}.yaml"
 
 
 def _listed(leases: list[Lease]) -> str:

@@ -263,3 +263,42 @@ def test_an_unknown_field_is_listed_with_the_one_that_was_meant(shop: Shop) -> N
     shop.reserve("GreenCastle", "src/**")
     assert "extend_seconds" in _said(shop.accepted("GreenCastle", kind="renew", extend_second="60"))["ignored"][0]
     assert _said(shop.accepted("GreenCastle", kind="release", colour="red"))["ignored"] == ["colour"]
+
+
+# --- the queue
+
+
+def test_a_release_of_all_takes_ones_requests_out_of_the_queue_as_well() -> None:
+    shop = Shop("GreenCastle", "RedCat")
+    shop.accepted("GreenCastle", kind="reserve", paths="src/**")
+    shop.accepted("RedCat", kind="reserve", paths="src/api", wait_seconds="600")
+    change = shop.accepted("RedCat", kind="release")
+    assert "withdrawn: 1" in change.answer
+    assert change.subject == "release: RedCat: no longer waits for src/api"
+    assert shop.mailbox.holdings().waiting == []
+    assert len(shop.mailbox.holdings().leases) == 1
+
+
+def test_a_request_is_taken_back_by_what_it_asked_for_and_nobody_elses_is() -> None:
+    shop = Shop("GreenCastle", "RedCat", "BlueLake")
+    shop.accepted("GreenCastle", kind="reserve", paths="src/**", slots="build")
+    shop.accepted("RedCat", kind="reserve", paths="src/api", wait_seconds="600")
+    shop.accepted("RedCat", kind="reserve", slots="build", wait_seconds="600")
+    shop.accepted("BlueLake", kind="reserve", paths="src/api", wait_seconds="600")
+    shop.accepted("RedCat", kind="release", paths="src/api")
+    assert [(r.agent, *map(str, r.things)) for r in shop.mailbox.holdings().waiting] == [
+        ("RedCat", "slot build"),
+        ("BlueLake", "src/api"),
+    ]
+    assert shop.refused("RedCat", kind="release", paths="src/api").code == "not-held"
+
+
+def test_a_renewal_of_all_leaves_out_what_is_wanted_and_says_so() -> None:
+    shop = Shop("GreenCastle", "RedCat")
+    shop.accepted("GreenCastle", kind="reserve", paths="src/**, docs/**", ttl_seconds="60")
+    shop.accepted("RedCat", kind="reserve", paths="src/api", wait_seconds="600")
+    shop.now += timedelta(seconds=59)
+    change = shop.accepted("GreenCastle", kind="renew")
+    assert "src/**" in change.answer.partition("wanted:")[2]
+    assert "docs/**" in change.answer.partition("wanted:")[0]
+    assert shop.refused("GreenCastle", kind="renew", paths="src/**").code == "lease-wanted"

@@ -165,6 +165,12 @@ def _told(desk: Desk, verb: str, receipt: Receipt) -> None:
     if verb == "released":
         lines = [f"released: {row.get('pattern') or row.get('slot')} ({row['id']})" for row in rows]
         lines.append(f"{len(rows)} lease{'' if len(rows) == 1 else 's'} released")
+        withdrawn = int(receipt.text("withdrawn") or 0)
+        lines += [f"{withdrawn} request{'' if withdrawn == 1 else 's'} taken out of the queue"] if withdrawn else []
+    lines += [
+        f"not renewed, since somebody waits for it: {row.get('pattern') or row.get('slot')}"
+        for row in receipt.rows("wanted")
+    ]
     desk.answer({"success": True, "status": verb, "count": len(rows), "leases": rows}, "\n".join(lines))
 
 
@@ -174,7 +180,7 @@ def _told(desk: Desk, verb: str, receipt: Receipt) -> None:
 @click.option("--why", default="", metavar="R", help="What the holder is told.")
 @desk_of
 def release(desk: Desk, *, what: tuple[str, ...], force: bool, why: str) -> None:
-    """Let go of leases: those that are named, or all of yours.
+    """Let go of leases, and of places in the queue: those that are named, or all of yours.
 
     \b
     Examples:
