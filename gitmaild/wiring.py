@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gitmaild.app.daemon import Daemon
     from gitmaild.app.ports import SearchIndex, Watcher
     from gitmaild.app.queries import Reader
+    from gitmaild.app.records import Records
     from gitmaild.edges.hooks import Hooks
     from gitmaild.edges.supervisor import Supervisor
     from gitmaild.model.settings import Settings
@@ -43,6 +44,7 @@ __all__ = [
     "look",
     "open_office",
     "open_reader",
+    "open_records",
     "open_root",
     "registry",
     "search",
@@ -157,6 +159,15 @@ def search(home: Home, environment: Mapping[str, str], question: "Question", age
 
 
 def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint], *, index: bool = False) -> bool:
+def open_records(home: Home) -> "Records":
+    """The mailbox's history, for questions. Raises `NoHome` where there is none."""
+    from gitmaild.app.records import Records  # noqa: PLC0415
+    from gitmaild.edges.history import History  # noqa: PLC0415
+
+    return Records(open_reader(home), History(home.mailbox), home.tip())
+
+
+def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:
     """Run one pass here, where nobody else serves this home. False: somebody else does, and it is worth waiting.
 
     With `index`, the search index is brought up as well.

@@ -1,6 +1,7 @@
 """What the loop needs of the outside. The edges satisfy these; tests may stand in for one where the real one cannot fail."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,7 @@ from gitmaild.model.changeset import Changeset, Landed
 from gitmaild.model.commit import Made
 from gitmaild.model.drop import Claim, Dropped, Hint, Waiting
 from gitmaild.model.search import Document, Hit, Query
+from gitmaild.model.history import Recorded
 from gitmaild.rules.tree import Tree
 
 
@@ -102,6 +104,17 @@ class ThreadIndex(Protocol):
     def shown(self, project: str, thread: str) -> tuple[str, int]: ...
     def set_shown(self, project: str, thread: str, digest: str, total: int) -> None: ...
     def newest(self, project: str, count: int) -> list[str]: ...
+
+
+class Blobs(Protocol):
+    def read(self, oid: str) -> bytes | None: ...
+
+
+class History(Protocol):
+    """The mailbox's commits, oldest first. See `edges.history`."""
+
+    def commits(self, old: str, new: str, *, changes: bool = False) -> Iterator[Recorded]: ...
+    def blobs(self) -> AbstractContextManager[Blobs]: ...
 
 
 class LeaseViews(Protocol):

@@ -5,6 +5,7 @@ from itertools import chain, islice
 
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
+from gitmaild.model.errors import MailError
 from gitmaild.model.ids import MESSAGE_ID, stamp
 from gitmaild.model.lease import ACTIVE, Lease
 from gitmaild.model.message import Message
@@ -87,6 +88,13 @@ class Reader:
 
     def tip(self) -> str:
         return self._repo.tip()
+
+    def follows(self, old: str, tip: str) -> bool:
+        """True where the history of `tip` leads through the commit `old`."""
+        try:
+            return self._repo.is_ancestor(old, tip)
+        except MailError:
+            return False
 
     def _mailbox(self, project: str) -> Mailbox:
         return Mailbox(self._repo.tree(self._repo.tip()), project)

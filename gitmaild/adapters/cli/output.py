@@ -20,8 +20,12 @@ def say(text: str = "") -> None:
 
 def say_json(value: Any) -> None:
     """JSON for programs, that is harmless on a terminal too: what JSON leaves bare and a terminal obeys is escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=not _is_utf8())
-    sys.stdout.write(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+    sys.stdout.write(escaped(json.dumps(value, indent=2, ensure_ascii=not _is_utf8())) + "\n")
+
+
+def escaped(text: str) -> str:
+    """JSON that a terminal does not obey."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def fail(status: int, text: str) -> int:

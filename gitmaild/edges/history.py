@@ -1,0 +1,135 @@
+"""The mailbox's history, streamed by git itself: for who walks all of it: a diff a commit in Python takes minutes.
+
+Nothing of the user's configuration is in the way, and no replaced object either: what is read is what was committed.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from gitmaild.edges.repo import Damaged
+from gitmaild.model.history import Change, Recorded
+
+_AT_ONCE = 1 << 20
+_NONE = "0" * 40
+# Each commit begins with a word that no path can be taken for, since paths are read by their position; NULs part the fields.
+_BEGIN = "commit"
+_FORMAT = f"{_BEGIN}%x00%H%x00%P%x00%an%x00%cn <%ce>%x00%at%x00%ct%x00%B%x00"
+_FIELDS = 7
+
+
+class History:
+    """Reads the line of first parents of a mailbox, oldest first."""
+
+    def __init__(self, mailbox: Path) -> None:
+        self._mailbox = mailbox
+
+    def commits(self, old: str, new: str, *, changes: bool = False) -> Iterator[Recorded]:
+        """Every commit after `old` ('' for the first) up to `new`, oldest first. Raises `Damaged` where git cannot go on."""
+        if not new or old == new:
+            return
+        shown = ["--raw", "-r", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"] if changes else ["--no-patch"]
+        span = f"{old}..{new}" if old else new
+        options = ["--reverse", "--first-parent", "--encoding=UTF-8", "--no-show-signature", "--no-notes", *shown]
+        command = [*self._git, "log", "-z", *options, f"--format={_FORMAT}", span, "--"]
+        with _running(command) as (_, output):
+            yield from _parsed(_tokens(output))
+
+    @contextmanager
+    def blobs(self) -> Iterator["Blobs"]:
+        """Blobs by their ids, from one process."""
+        with _running([*self._git, "cat-file", "--batch"], answers=True) as (asked, output):
+            assert asked is not None
+            yield Blobs(asked, output)
+
+    @property
+    def _git(self) -> list[str]:
+        return ["git", f"--git-dir={self._mailbox}", "-c", "core.hooksPath=/dev/null", "-c", "log.mailmap=false"]
+
+
+class Blobs:
+    def __init__(self, asked: IO[bytes], output: IO[bytes]) -> None:
+        self._asked, self._output = asked, output
+
+    def read(self, oid: str) -> bytes | None:
+        """A blob's bytes, or None where there is none, or it is damaged."""
+        self._asked.write(f"{oid}\n".encode())
+        self._asked.flush()
+        words = self._output.readline().split()
+        if len(words) != 3 or not words[2].isdigit():
+            return None
+        data = self._output.read(int(words[2]) + 1)[:-1]
+        return data if words[1] == b"blob" else None
+
+
+@contextmanager
+def _running(command: list[str], *, answers: bool = False) -> Iterator[tuple[IO[bytes] | None, IO[bytes]]]:
+    """Git's input, where it `answers`, and its output. Raises `Damaged` where it ends badly; who lets go early ends it."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+    }
+    source = subprocess.PIPE if answers else subprocess.DEVNULL
+    child = subprocess.Popen(
+        command, env=environment, cwd="/", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 16
+    )
+    assert child.stdout is not None
+    try:
+        yield child.stdin, child.stdout
+        if child.stdin:
+            child.stdin.close()
+        if child.wait():
+            raise Damaged(f"git {command[6]} cannot read the history to its end (exit {child.returncode}); gitmaild status")
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                pipe.close()
+
+
+def _tokens(output: IO[bytes]) -> Iterator[str]:
+    rest = b""
+    while data := output.read(_AT_ONCE):
+        *whole, rest = (rest + data).split(b"\0")
+        for token in whole:
+            yield token.decode("utf-8", "surrogateescape")
+    if rest:
+        yield rest.decode("utf-8", "surrogateescape")
+
+
+def _parsed(tokens: Iterator[str]) -> Iterator[Recorded]:
+    head: list[str] = []
+    changes: list[Change] = []
+    for token in tokens:
+        word = token.lstrip("\n")
+        if word.startswith(":"):
+            mode, before, after = word.split(" ")[1:4]
+            before, after = ("" if oid == _NONE else oid for oid in (before, after))
+            changes.append(Change(next(tokens), before, after, mode))
+        elif word == _BEGIN:
+            if head:
+                yield _recorded(head, changes)
+            head, changes = [next(tokens) for _ in range(_FIELDS)], []
+    if head:
+        yield _recorded(head, changes)
+
+
+def _recorded(head: list[str], changes: list[Change]) -> Recorded:
+    oid, parents, author, committer, authored, committed, message = head
+    return Recorded(
+        oid, tuple(parents.split()), author, committer, _number(authored), _number(committed), message, tuple(changes)
+    )
+
+
+def _number(text: str) -> int:
+    """A foreign commit may claim any time at all, or none."""
+    return int(text) if text.lstrip("-").isdecimal() else 0

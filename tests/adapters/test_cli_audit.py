@@ -1,0 +1,83 @@
+"""events: what programs ask of the record."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.adapters.runner import Result, Terminal, git
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+# --- events
+
+
+def test_events_are_the_commits_as_lines_oldest_first(crew: Terminal, home: Path) -> None:
+    mail = crew.mail("GreenCastle", "--to", "RedCat", "--thread", "br-123", "-s", "lunch?")
+    crew.ok("--as", "RedCat", "ack", mail)
+    told = lines(crew.ok("events"))
+    commits = git(home / "mailbox.git", "log", "--reverse", "--format=%H", "main").split()
+    assert [event["commit"] for event in told] == commits
+    assert [event["kind"] for event in told] == ["found", "register", "register", "register", "message", "ack"]
+    assert told[-1]["message_ids"] == told[-2]["message_ids"] == [mail]
+    assert (told[-2]["from"], told[-2]["to"], told[-2]["thread_id"]) == ("GreenCastle", ["RedCat"], "br-123")
+
+
+def test_each_line_holds_the_cursor_for_the_next_look(crew: Terminal) -> None:
+    [last] = lines(crew.ok("events", "--last", "1"))
+    assert crew.ok("events", "--since", last["commit"]).out == ""
+    mail = crew.mail("GreenCastle", "--to", "RedCat", "-s", "lunch?")
+    [event] = lines(crew.ok("events", "--since", last["commit"], "--json"))
+    assert event["message_ids"] == [mail]
+    assert crew.ok("events", "--since", event["commit"]).out == ""
+
+
+def test_a_cursor_that_is_no_longer_in_the_history_is_refused_with_the_way_out(crew: Terminal, home: Path) -> None:
+    crew.mail("GreenCastle", "--to", "RedCat", "-s", "x")
+    [last] = lines(crew.ok("events", "--last", "1"))
+    git(home / "mailbox.git", "update-ref", "refs/heads/main", "main~1")
+    refused = crew("events", "--since", last["commit"])
+    assert refused.status == 65
+    assert "does not lead through" in refused.err and "without --since" in refused.err and "unknown-cursor" in refused.err
+    assert crew("events", "--since", "f" * 40).status == 65
+    for cursor in ("main", "HEAD~1", last["commit"][:10], "--all", "x\ny"):
+        assert "not a cursor" in crew("events", f"--since={cursor}").err
+
+
+def test_blind_recipients_are_in_no_event(crew: Terminal) -> None:
+    [last] = lines(crew.ok("events", "--last", "1"))
+    crew.mail("GreenCastle", "--to", "RedCat", "--bcc", "BlueLake", "-s", "x")
+    assert "BlueLake" not in crew.ok("events", "--since", last["commit"]).out
+
+
+def test_events_are_of_this_project_unless_all_are_asked_for(crew: Terminal, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    crew.ok("init", str(other))
+    assert {event["project"] for event in lines(crew.ok("events"))} == {"shop"}
+    assert {event["project"] for event in lines(crew.ok("events", "--all-projects"))} == {"shop", "other"}
+
+
+def test_following_goes_on_as_things_happen(crew: Terminal) -> None:
+    [last] = lines(crew.ok("events", "--last", "1"))
+    command = [sys.executable, "-m", "gitmaild", "events", "--follow", "--since", last["commit"]]
+    with subprocess.Popen(command, cwd=crew.here, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout
+        try:
+            for subject in ("one", "two"):
+                crew.mail("GreenCastle", "--to", "RedCat", "-s", subject)
+                assert json.loads(follower.stdout.readline())["subject"].endswith(subject)
+        finally:
+            follower.terminate()
+
+
+def test_what_a_subject_holds_cannot_make_a_line_of_its_own(crew: Terminal, home: Path) -> None:
+    tree = git(home / "mailbox.git", "rev-parse", "main^{tree}").strip()
+    made = git(home / "mailbox.git", "commit-tree", tree, "-p", "main", "-m", "\x1b[2Jü\u2028x\n\nCommand: \n").strip()
+    git(home / "mailbox.git", "update-ref", "refs/heads/main", made)
+    told = crew.ok("events", "--last", "1").out
+    assert (told.count("\n"), "\x1b" in told, json.loads(told)["kind"]) == (1, False, "foreign")
