@@ -1,11 +1,17 @@
 """What can be asked of the mailbox's history: what happened, and whether it is as gitmaild wrote it. Never writes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from gitmaild.app.ports import History
 from gitmaild.app.queries import Reader
 from gitmaild.model.errors import refuse
+from gitmaild.model.history import Recorded
 from gitmaild.rules.events import event, is_of
+from gitmaild.rules.verify import Finding, Verifier, is_small
+
+# Commits that are looked at together: few enough that all of their messages fit into memory.
+_AT_ONCE = 300
 
 
 class Records:
@@ -38,3 +44,32 @@ class Records:
                 "it was rewritten, or the cursor is of another home",
                 "start again without --since; gitmaild verify says whether the mailbox was rewritten",
             )
+
+    def verify(self, told: Callable[[int, int], None] = lambda done, of: None) -> Iterator[Finding]:
+        """Everything in the history that is not as gitmaild writes it. `told(done, of)` hears how far it is."""
+        tip = self.reader.tip()
+        if self._known_tip and not self.reader.follows(self._known_tip, tip):
+            text = f"main is at {tip[:12] or 'nothing'}, which does not descend from the last tip that this home knew"
+            yield Finding(self._known_tip, "", "history-rewritten", text)
+        if not tip:
+            return
+        count, done = self._history.count(tip), 0
+        with self._history.blobs() as blobs:
+            ahead: dict[str, bytes | None] = {}
+            verifier = Verifier(lambda oid: ahead[oid] if oid in ahead else blobs.read([oid])[oid])
+            for some in _chunks(self._history.commits("", tip, changes=True)):
+                # One question at a time would be a switch to git and back for every message.
+                wanted = {change.after for commit in some for change in commit.changes if is_small(change.path)}
+                ahead |= blobs.read(sorted(wanted - {""}))
+                for commit in some:
+                    yield from verifier.commit(commit)
+                ahead.clear()
+                done += len(some)
+                told(done, count)
+            if not verifier.has_format:
+                yield Finding(tip, "FORMAT", "unknown-format", "there is no FORMAT")
+
+
+def _chunks(commits: Iterator[Recorded]) -> Iterator[list[Recorded]]:
+    while some := list(islice(commits, _AT_ONCE)):
+        yield some

@@ -5,7 +5,7 @@ Nothing of the user's configuration is in the way, and no replaced object either
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,6 +15,8 @@ from gitmaild.model.history import Change, Recorded
 
 _AT_ONCE = 1 << 20
 _NONE = "0" * 40
+# So many that a pipe holds them, while git is still busy with the answers.
+_QUESTIONS = 1000
 # Each commit begins with a word that no path can be taken for, since paths are read by their position; NULs part the fields.
 _BEGIN = "commit"
 _FORMAT = f"{_BEGIN}%x00%H%x00%P%x00%an%x00%cn <%ce>%x00%at%x00%ct%x00%B%x00"
@@ -38,6 +40,11 @@ class History:
         with _running(command) as (_, output):
             yield from _parsed(_tokens(output))
 
+    def count(self, tip: str) -> int:
+        """How many commits `commits("", tip)` gives."""
+        with _running([*self._git, "rev-list", "--count", "--first-parent", tip, "--"]) as (_, output):
+            return _number(output.read().decode().strip())
+
     @contextmanager
     def blobs(self) -> Iterator["Blobs"]:
         """Blobs by their ids, from one process."""
@@ -54,10 +61,17 @@ class Blobs:
     def __init__(self, asked: IO[bytes], output: IO[bytes]) -> None:
         self._asked, self._output = asked, output
 
-    def read(self, oid: str) -> bytes | None:
-        """A blob's bytes, or None where there is none, or it is damaged."""
-        self._asked.write(f"{oid}\n".encode())
-        self._asked.flush()
+    def read(self, oids: Sequence[str]) -> dict[str, bytes | None]:
+        """The bytes of blobs; None for one that is not there, or is damaged."""
+        found: dict[str, bytes | None] = {}
+        for at in range(0, len(oids), _QUESTIONS):
+            asked = oids[at : at + _QUESTIONS]
+            self._asked.write("".join(f"{oid}\n" for oid in asked).encode())
+            self._asked.flush()
+            found |= {oid: self._answer() for oid in asked}
+        return found
+
+    def _answer(self) -> bytes | None:
         words = self._output.readline().split()
         if len(words) != 3 or not words[2].isdigit():
             return None

@@ -81,3 +81,33 @@ def test_what_a_subject_holds_cannot_make_a_line_of_its_own(crew: Terminal, home
     git(home / "mailbox.git", "update-ref", "refs/heads/main", made)
     told = crew.ok("events", "--last", "1").out
     assert (told.count("\n"), "\x1b" in told, json.loads(told)["kind"]) == (1, False, "foreign")
+
+
+# --- verify
+
+
+def test_a_mailbox_that_nobody_touched_is_as_gitmaild_wrote_it(crew: Terminal) -> None:
+    crew.mail("GreenCastle", "--to", "RedCat", "-s", "x")
+    said = crew.ok("verify")
+    assert "5 commits" in said.out and "as gitmaild wrote them" in said.out
+    assert crew.ok("verify", "--json").json == {"success": True, "commits": 5, "problems": []}
+
+
+def test_what_was_done_by_hand_is_named_with_status_1(crew: Terminal, home: Path) -> None:
+    mail = crew.mail("GreenCastle", "--to", "RedCat", "-s", "x")
+    clone = home.parent / "clone"
+    git(home, "clone", "-q", "mailbox.git", str(clone))
+    [file] = clone.glob(f"shop/messages/*/*/*/*/{mail}.md")
+    file.write_text("other words\n")
+    git(clone, "commit", "-q", "-a", "-m", "tidy up")
+    git(clone, "push", "-q", "origin", "main")
+    path, commit = str(file.relative_to(clone)), git(clone, "rev-parse", "HEAD").strip()
+    said = crew("verify", "--json")
+    assert said.status == 1
+    assert [(row["commit"], row["path"], row["code"]) for row in said.json["problems"]] == [
+        (commit, path, "foreign"),
+        (commit, path, "message-changed"),
+    ]
+    shown = crew("verify")
+    assert f"{commit[:12]}  {path}: a message file changed after its creation (message-changed)" in shown.out
+    assert "git show" in shown.err

@@ -324,6 +324,8 @@ class Machine(RuleBasedStateMachine):
         self._let_what_is_due_pass()
         post.check_mirrors()
         self._check_leases()
+        if SOAK:  # three processes of git for each of a thousand mailboxes
+            assert [f for f in wiring.open_records(post.home).verify() if f.code != "foreign"] == []
 
     def _check_fates(self) -> None:
         answered = {}

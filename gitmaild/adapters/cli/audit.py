@@ -1,18 +1,20 @@
-"""events: the record, for programs."""
+"""events, verify: the record, for programs and for who doubts it."""
 
 import json
 import sys
 import time
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 
 import click
 
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
-from gitmaild.adapters.cli.output import escaped
+from gitmaild.adapters.cli.output import escaped, fail
 
 _POLL = 0.2
+_QUIET = 3.0
 
 desk_of = click.make_pass_decorator(Desk)
 
@@ -53,3 +55,51 @@ def events(desk: Desk, *, cursor: str, follow: bool, last: int | None, all_proje
 
 def _line(event: dict[str, object]) -> None:
     sys.stdout.write(escaped(json.dumps(event)) + "\n")
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many findings at most.")
+@desk_of
+def verify(desk: Desk, *, limit: int) -> None:
+    """Walk every commit of this home's mailbox, and name what was not written by gitmaild. Status 1 where there is any.
+
+    No message file ever changed, ids are unique, trailers agree with trees, copies only moved on, leases ended once, fences
+    grew. A mailbox that was rewritten or edited by hand is found, and each break is named with its commit and path.
+
+    \b
+    Examples:
+      gitmaild verify
+      gitmaild verify --json --limit 1000
+    """
+    began = time.monotonic()
+    progress = _Progress(began)
+    found = list(islice(wiring.open_records(desk.home).verify(progress.told), limit))
+    progress.end()
+    lines = [f"{row.commit[:12]}  {row.path or '-'}: {row.text} ({row.code})" for row in found]
+    lines.append(
+        f"{progress.done} commits in {time.monotonic() - began:.1f} s: "
+        + (f"{len(found)}{' or more' if len(found) == limit else ''} problems" if found else "as gitmaild wrote them")
+    )
+    problems = [{"commit": row.commit, "path": row.path, "code": row.code, "text": row.text} for row in found]
+    desk.answer({"success": not found, "commits": progress.done, "problems": problems}, "\n".join(lines))
+    if found:
+        fail(1, "this mailbox is not as gitmaild wrote it: git show each commit above; a clone may have what was lost")
+        raise click.exceptions.Exit(1)
+
+
+class _Progress:
+    """Says on stderr how far a long walk is, every few seconds."""
+
+    def __init__(self, began: float) -> None:
+        self.done, self._next, self._said = 0, began + _QUIET, False
+
+    def told(self, done: int, of: int) -> None:
+        self.done = done
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _QUIET
+            self._said = True
+            sys.stderr.write(f"gitmaild: {done} of {of} commits\n")
+
+    def end(self) -> None:
+        if self._said:
+            sys.stderr.write(f"gitmaild: {self.done} commits\n")
