@@ -383,7 +383,8 @@ class Intake:
     def _on_leases(self, work: Work) -> str:
         """The project of a command that may change what leases can be had; '' for any other."""
         root = self.roots.get(work.claim.root)
-        return root.project if root and isinstance(work.command, Reserve | Renew | Release | Retire) else ""
+        waits = isinstance(work.command, Send) and work.command.ack_within
+        return root.project if root and (waits or isinstance(work.command, Reserve | Renew | Release | Retire)) else ""
 
     def _plan_works(self, works: list[Work], batch: Batch, mailbox: Callable[[str], Mailbox]) -> None:
         for work in works:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from itertools import chain, islice
 
+from gitmaild.app.acks import owed
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
 from gitmaild.model.errors import MailError
@@ -71,6 +72,14 @@ class Reader:
             }
             for request in self._mailbox(project).holdings().waiting
         ]
+
+    def acks(self, project: str, now: datetime, *, agent: str, mine: bool, sent: bool) -> list[dict[str, object]]:
+        """Acknowledgements that are missing: what `agent` owes, what it is owed; without an agent, everybody's."""
+        mailbox = self._mailbox(project)
+        chosen = ([owed(mailbox, by=agent)] if mine else []) + ([owed(mailbox, to=agent)] if sent else [])
+        rows = [row for rows in (chosen if agent else [owed(mailbox)]) for row in rows]
+        # What one owes to oneself is in both.
+        return list({(row.message.id, row.agent): row.fields(now) for row in rows}.values())
 
     def agents(self, project: str) -> list[Profile]:
         mailbox = self._mailbox(project)

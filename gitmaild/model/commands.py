@@ -35,6 +35,7 @@ class Send:
     thread_id: str = ""
     importance: str = "normal"
     ack_required: bool = False
+    ack_within: int = 0
     in_reply_to: str = ""
     attachments: tuple[str, ...] = ()  # bare names in `outbox/files/`
     files: tuple[Attachment, ...] = ()  # the same, read
@@ -136,7 +137,7 @@ Command = Send | Register | Retire | File | Reserve | Renew | Release | Found
 # The `kind:` of a dropped file, and the fields that it may hold besides those of every drop.
 COMMON = ("kind", "from", "date", "request_id")
 KINDS: dict[str, tuple[str, ...]] = {
-    "message": tuple("to cc bcc subject thread_id importance ack_required in_reply_to attachments".split()),
+    "message": tuple("to cc bcc subject thread_id importance ack_required ack_within in_reply_to attachments".split()),
     "register": ("program", "model", "task_description", "name"),
     "retire": ("agent", "reason"),
     "read": ("ids",),

@@ -28,5 +28,6 @@ class Message:
     cc: tuple[str, ...] = ()
     in_reply_to: str = ""
     attachments: tuple[str, ...] = ()
+    ack_within: int = 0  # seconds until acknowledgements are overdue; 0: the sender set no time
     extra: tuple[tuple[str, Value], ...] = ()
     body: str = ""

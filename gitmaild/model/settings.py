@@ -12,6 +12,7 @@ class Settings:
     attachment_limit: int = 10 * 1024 * 1024
     attachments_limit: int = 25 * 1024 * 1024
     subject_limit: int = 200
+    ack_longest: int = 90 * 24 * 3600
     names: str = "camelcase"
     # What may be held, and for how long.
     lease_seconds: int = 3600

@@ -7,6 +7,7 @@ from gitmaild.model.changeset import Changeset, Put
 from gitmaild.model.commands import File
 from gitmaild.model.errors import refuse
 from gitmaild.rules.commit import answer, one_line, trailers
+from gitmaild.rules.due import settled
 from gitmaild.rules.mailbox import Mailbox
 
 
@@ -27,7 +28,7 @@ def file(command: File, mailbox: Mailbox, now: datetime) -> Changeset:
         if layout.FOLDERS.index(held.folder) < layout.FOLDERS.index(command.folder):
             hour = f"{layout.folder(mailbox.project, envelope.agent, command.folder)}/{layout.shard(message.created)}"
             puts.append(Put(f"{mailbox.leaf(hour)}/{layout.file_name(message)}", oid=mailbox.tree.oid(held.path)))
-            drops.append(held.path)
+            drops += [held.path, *(settled(message, envelope.agent, mailbox) if command.folder == "acked" else ())]
     verb = "ack" if command.folder == "acked" else "read"
     return Changeset(
         subject=one_line(f"{verb}: {envelope.agent}: {', '.join(command.ids)}"),

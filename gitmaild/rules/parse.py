@@ -11,7 +11,7 @@ from gitmaild.model.message import IMPORTANCE, Value
 from gitmaild.model.names import parse_address
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter, parse_lease, render
-from gitmaild.rules.fields import boolean, did_you_mean, other_spelling, short
+from gitmaild.rules.fields import boolean, did_you_mean, other_spelling, seconds, short
 from gitmaild.rules.frontmatter import Field, Fields
 
 # `paths`: `*.py` and `!x` are patterns, good or bad ones, and never nodes of YAML.
@@ -122,7 +122,8 @@ def _send(fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str,
         subject=subject.value if subject else None,
         thread_id=check_thread_id(thread.value, line=thread.line) if thread and thread.value else "",
         importance=_importance(fields),
-        ack_required=boolean(fields, "ack_required"),
+        ack_required=boolean(fields, "ack_required", default="ack_within" in fields),
+        ack_within=_ack_within(fields, settings),
         in_reply_to=check_message_id(reply.value, field="in_reply_to", line=reply.line) if reply else "",
         attachments=_attachments(fields),
         extra=extra,
@@ -224,6 +225,19 @@ def _importance(fields: Fields) -> str:
             line=field.line,
         )
     return word
+
+
+def _ack_within(fields: Fields, settings: Settings) -> int:
+    """Seconds until acknowledgements are overdue. Who sets a time asks for them."""
+    if "ack_within" in fields and not boolean(fields, "ack_required", default=True):
+        raise refuse(
+            "no-ack-required",
+            f"line {fields['ack_within'].line}: ack_within: sets a time for what ack_required: does not ask for",
+            "write ack_required: yes, or leave ack_within out",
+            field="ack_within",
+            line=fields["ack_within"].line,
+        )
+    return seconds(fields, "ack_within", default=0, longest=settings.ack_longest)
 
 
 def _attachments(fields: Fields) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ from gitmaild.rules import frontmatter
 # An accepted message was within the limits of its day; reading it back must not depend on today's.
 _ANY_SIZE = 1 << 30
 
-_OWN = frozenset("id thread_id from to created importance ack_required subject cc in_reply_to attachments".split())
+_OWN = frozenset(
+    "id thread_id from to created importance ack_required subject cc in_reply_to attachments ack_within".split()
+)
 
 
 def message(msg: Message) -> bytes:
@@ -31,6 +33,7 @@ def header(msg: Message) -> str:
         ("cc", msg.cc),
         ("in_reply_to", msg.in_reply_to),
         ("attachments", msg.attachments),
+        ("ack_within", str(msg.ack_within) if msg.ack_within else ""),
     )
     lines += [(key, value) for key, value in optional if value]
     return frontmatter.write(lines) + extra(msg.extra)
@@ -66,6 +69,7 @@ def parse_message(data: bytes) -> Message:
         cc=many("cc"),
         in_reply_to=one("in_reply_to"),
         attachments=many("attachments"),
+        ack_within=int(text) if (text := one("ack_within")).isdecimal() else 0,
         extra=tuple((key, value(field)) for key, field in fields.items() if key not in _OWN),
         body=body,
     )

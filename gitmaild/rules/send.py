@@ -13,6 +13,7 @@ from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
 from gitmaild.rules.commit import one_line, trailers
+from gitmaild.rules.due import due_of
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.parse import too_many_recipients
 from gitmaild.rules.route import Bounce, Deliver, Fate, route
@@ -32,6 +33,7 @@ def send(command: Send, mailbox: Mailbox, now: datetime, settings: Settings) -> 
         raise _nobody(bounces, openly)
     puts = copies(message, agents, mailbox)
     puts += [Put(layout.attachment(envelope.project, f.sha256, f.name), f.data) for f in command.files]
+    puts += [due.put(envelope.project)] if (due := due_of(message)) else []
     notes = [_bounce_note(message, bounces, now)] if bounces else []
     for note in notes:
         puts += copies(note, [envelope.agent], mailbox)
@@ -88,6 +90,7 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
         subject=(subject or "").strip(),
         cc=tuple(name for name in command.cc if name not in to),
         in_reply_to=command.in_reply_to,
+        ack_within=command.ack_within,
         attachments=tuple(f"{f.sha256}/{f.name}" for f in command.files),
         extra=command.extra,
         body=command.body,

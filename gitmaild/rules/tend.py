@@ -1,4 +1,4 @@
-"""What happens to leases by itself: they run out, they are handed to who waits, and their holders are warned in time.
+"""What happens by itself: leases run out, pass on, and their holders are warned; who owes an acknowledgement is reminded.
 
 One change at a time, each a commit of its own: `tend` is asked again until it has nothing more to say.
 """
@@ -17,9 +17,11 @@ from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter
 from gitmaild.rules.commit import one_line
+from gitmaild.rules.due import next_ack_due
 from gitmaild.rules.holdings import Holdings
 from gitmaild.rules.lease_end import end
 from gitmaild.rules.mailbox import Mailbox
+from gitmaild.rules.remind import remind
 from gitmaild.rules.reserve import Conflict, grant, in_the_way, lease_puts, lease_trailers, shown
 from gitmaild.rules.send import copies
 
@@ -46,6 +48,9 @@ def tend(
         if expiring and request.until <= now:
             return _given_up(envelope, request, mailbox, now, why=_why_not(conflicts))
     return _warning(envelope, holdings, mailbox, now, settings)
+        if request.until <= now:
+            return _given_up(envelope, request, conflicts[0], mailbox, now)
+    return _warning(envelope, holdings, mailbox, now, settings) or (remind(envelope, mailbox, now) if expiring else None)
 
 
 def next_due(mailbox: Mailbox, settings: Settings) -> datetime | None:
@@ -54,6 +59,7 @@ def next_due(mailbox: Mailbox, settings: Settings) -> datetime | None:
     moments = [lease.expires for lease in holdings.leases]
     moments += [request.until for request in holdings.waiting]
     moments += [at for lease in holdings.leases if (at := _warned_at(lease, settings))]
+    moments += [at for at in (next_ack_due(mailbox),) if at]
     return min(moments, default=None)
 
 

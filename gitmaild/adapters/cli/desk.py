@@ -130,6 +130,14 @@ class Desk:
             )
         return named
 
+    @property
+    def known_agent(self) -> str:
+        """Who is asking, '' for somebody who is not known to be an agent."""
+        try:
+            return self.agent
+        except click.UsageError:
+            return ""
+
     def submit(
         self,
         kind: str,

@@ -48,6 +48,9 @@ def _body(file: str | None) -> str:
 @click.option("--thread", default="", metavar="T", help="The conversation, e.g. an issue id. Default: a new one.")
 @click.option("--importance", type=click.Choice(IMPORTANCE), default="normal", show_default=True)
 @click.option("--ack", is_flag=True, help="Ask every recipient to acknowledge.")
+@click.option(
+    "--ack-within", default="", metavar="S", help="The same, within so long: 5m, 2h. Reminds once, tells you once."
+)
 @click.option("--attach", multiple=True, type=click.Path(exists=True, dir_okay=False), metavar="F", help="Attach a file.")
 @click.option(
     "--request-id", default="", metavar="R", help="Makes it safe to repeat: the same id gives the first answer again."
@@ -64,6 +67,7 @@ def send(
     thread: str,
     importance: str,
     ack: bool,
+    ack_within: str,
     attach: tuple[str, ...],
     request_id: str,
     file: str | None,
@@ -74,6 +78,7 @@ def send(
     Examples:
       gitmaild send --to RedCat,BlueLake --subject '[br-123] Start: Auth API' --thread br-123 body.md
       echo 'Tests are red.' | gitmaild send --to everyone --importance high --subject 'main is broken'
+      gitmaild send --to RedCat --ack-within 5m --subject 'Stop: main is broken' <<< 'Do not push.'
       gitmaild send --to RedCat --ack --attach report.txt --subject 'Please confirm' -
     """
     if not (to or cc or bcc):
@@ -87,6 +92,7 @@ def send(
     fields += [("subject", subject), ("importance", importance)]
     fields += [(key, value) for key, value in (("thread_id", thread), ("request_id", request_id)) if value]
     fields += [("ack_required", True)] if ack else []
+    fields += [("ack_within", ack_within)] if ack_within else []
     fields += [("attachments", tuple(name for name, _ in files))] if files else []
     _told(desk, desk.submit("message", frontmatter.write(fields), _body(file), attachments=files))
 
