@@ -1,12 +1,15 @@
 """What can be asked of the mailbox's history: what happened, and whether it is as gitmaild wrote it. Never writes."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import islice
 
 from gitmaild.app.ports import History
 from gitmaild.app.queries import Reader
 from gitmaild.model.errors import refuse
 from gitmaild.model.history import Recorded
+from gitmaild.model.ids import stamp
+from gitmaild.rules.audit import audit
 from gitmaild.rules.events import event, is_of
 from gitmaild.rules.verify import Finding, Verifier, is_small
 
@@ -44,6 +47,12 @@ class Records:
                 "it was rewritten, or the cursor is of another home",
                 "start again without --since; gitmaild verify says whether the mailbox was rewritten",
             )
+
+    def audit(self, project: str, thread_id: str, at: datetime) -> dict[str, object]:
+        """What each participant of a thread had sent, received, read and acknowledged by then."""
+        found = audit(self._history.commits("", self.reader.tip()), project, thread_id, stamp(at))
+        messages = [message for an_id in found.sent if (message := self.reader.message(project, an_id))]
+        return found.told({message.id: message.subject for message in messages})
 
     def verify(self, told: Callable[[int, int], None] = lambda done, of: None) -> Iterator[Finding]:
         """Everything in the history that is not as gitmaild writes it. `told(done, of)` hears how far it is."""

@@ -83,6 +83,52 @@ def test_what_a_subject_holds_cannot_make_a_line_of_its_own(crew: Terminal, home
     assert (told.count("\n"), "\x1b" in told, json.loads(told)["kind"]) == (1, False, "foreign")
 
 
+# --- audit
+
+
+def test_acknowledging_twice_changes_nothing(crew: Terminal) -> None:
+    """Row 61."""
+    mail = crew.mail("GreenCastle", "--to", "RedCat", "--ack", "-s", "stop")
+    crew.ok("--as", "RedCat", "ack", mail)
+    first = crew.ok("audit", mail, "--json").json
+    crew.ok("--as", "RedCat", "ack", mail)
+    again = crew.ok("audit", mail, "--json").json
+    assert first["participants"] == again["participants"]
+
+
+def test_an_audit_says_who_had_received_and_read_what_by_then(crew: Terminal) -> None:
+    """Row 72."""
+    first = crew.mail("GreenCastle", "--to", "RedCat,BlueLake", "--thread", "br-123", "-s", "Start")
+    crew.ok("--as", "RedCat", "read", first)
+    [then] = lines(crew.ok("events", "--last", "1"))
+    crew.ok("--as", "RedCat", "ack", first)
+    answer = str(crew.ok("--json", "--as", "BlueLake", "reply", first, stdin="No.\n").json["id"])
+    told = crew.ok("audit", "br-123", "--at", then["at"], "--json").json
+    assert [row["id"] for row in told["messages"]] == [first]
+    states = {row["agent"]: [(mail["id"], mail["state"]) for mail in row["received"]] for row in told["participants"]}
+    assert states == {"GreenCastle": [], "RedCat": [(first, "read")], "BlueLake": [(first, "received")]}
+    assert told["participants"][1]["received"][0]["read"] == then["at"]
+    now = {row["agent"]: row for row in crew.ok("audit", "br-123", "--json").json["participants"]}
+    assert now["RedCat"]["received"][0]["state"] == "acked"
+    assert now["BlueLake"]["sent"] == [answer]
+    assert now["GreenCastle"]["received"][0]["id"] == answer
+    assert f"acked     {first}  Start (received " in crew.ok("audit", "br-123").out
+
+
+def test_a_blind_recipient_is_in_no_audit(crew: Terminal) -> None:
+    mail = crew.mail("GreenCastle", "--to", "RedCat", "--bcc", "BlueLake", "--thread", "br-123", "-s", "x")
+    crew.ok("--as", "BlueLake", "ack", mail)
+    assert "BlueLake" not in crew.ok("audit", "br-123", "--json").out
+
+
+def test_an_audit_of_what_was_not_there_yet_says_so(crew: Terminal) -> None:
+    crew.mail("GreenCastle", "--to", "RedCat", "--thread", "br-123", "-s", "x")
+    for options in (("br-124",), ("br-123", "--at", "1d")):
+        none = crew("audit", *options, "--json")
+        assert (none.status, none.json["messages"], none.json["participants"]) == (1, [], [])
+    assert crew("audit", "br-123", "--at", "yesterday").status == 65
+
+
 # --- verify
 
 

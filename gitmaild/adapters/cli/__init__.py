@@ -18,6 +18,7 @@ _COMMANDS = {
     "status": ("office", "Is it running, what waits, what is wrong.", "Office"),
     "log": ("office", "The audit trail: git log of the mailbox.", "Office"),
     "events": ("audit", "What happened, as JSON lines; follow it with a cursor.", "Office"),
+    "audit": ("audit", "Who had received, read and acknowledged what by then.", "Office"),
     "verify": ("audit", "Was the mailbox rewritten, or edited by hand?", "Office"),
     "rebuild": ("office", "Make desks and indexes anew from the mailbox.", "Office"),
     "service": ("service", "Let systemd or launchd run the daemon.", "Office"),

@@ -1,17 +1,19 @@
-"""events, verify: the record, for programs and for who doubts it."""
+"""events, audit, verify: the record, for programs and for who doubts it."""
 
 import json
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import click
 
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import escaped, fail
+from gitmaild.app import reading
 
 _POLL = 0.2
 _QUIET = 3.0
@@ -55,6 +57,44 @@ def events(desk: Desk, *, cursor: str, follow: bool, last: int | None, all_proje
 
 def _line(event: dict[str, object]) -> None:
     sys.stdout.write(escaped(json.dumps(event)) + "\n")
+
+
+@click.command()
+@click.argument("thread_id", metavar="THREAD")
+@click.option("--at", "moment", metavar="TIME", help="By then: 2h (ago), 3d, or 2026-11-22T15:00:00Z. Default: now.")
+@desk_of
+def audit(desk: Desk, *, thread_id: str, moment: str | None) -> None:
+    """Who knew what when: what each participant of THREAD had received, read and acknowledged by TIME, from the commits.
+
+    Blind recipients are in nobody's audit.
+
+    \b
+    Examples:
+      gitmaild audit br-123
+      gitmaild audit br-123 --at 2026-11-22T15:00:00Z --json
+    """
+    now = wiring.wall_clock()
+    at = reading.parse_since(moment, now) if moment else now
+    value = wiring.open_records(desk.home).audit(desk.project.slug, thread_id, at)
+    desk.answer(value, "\n".join(_audited(value)))
+    if not value["messages"]:
+        fail(1, f"no messages in thread {thread_id} by {value['at']}")
+        raise click.exceptions.Exit(1)
+
+
+def _audited(value: dict[str, Any]) -> Iterator[str]:
+    subjects = {row["id"]: row["subject"] for row in value["messages"]}
+    for person in value["participants"]:
+        yield f"{person['agent']}"
+        for an_id in person["sent"]:
+            yield f"  sent      {an_id}  {subjects[an_id]}"
+        for row in person["received"]:
+            times = [f"{word} {_minute(row[word])}" for word in ("received", "read", "acked") if row[word]]
+            yield f"  {row['state']:8}  {row['id']}  {subjects[row['id']]} ({', '.join(times)})"
+
+
+def _minute(stamp: str) -> str:
+    return stamp[:19].replace("T", " ")
 
 
 @click.command()
