@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gitmaild.app.ports import SearchIndex, Watcher
     from gitmaild.app.queries import Reader
     from gitmaild.app.records import Records
+    from gitmaild.edges.code import Code
     from gitmaild.edges.hooks import Hooks
     from gitmaild.edges.supervisor import Supervisor
     from gitmaild.model.settings import Settings
@@ -42,6 +43,7 @@ __all__ = [
     "guard_hooks",
     "guard_project",
     "look",
+    "open_code",
     "open_office",
     "open_reader",
     "open_records",
@@ -165,6 +167,13 @@ def open_records(home: Home) -> "Records":
     from gitmaild.edges.history import History  # noqa: PLC0415
 
     return Records(open_reader(home), History(home.mailbox), home.tip())
+
+
+def open_code(worktrees: "Sequence[Path]") -> "Code":
+    """The user's own repository, for reading: its commits and its issues."""
+    from gitmaild.edges.code import Code  # noqa: PLC0415
+
+    return Code(worktrees)
 
 
 def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:

@@ -13,7 +13,11 @@ from gitmaild.model.message import Message
 from gitmaild.model.settings import Settings
 from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox, Profile
+from gitmaild.rules.mention import mentions
 from gitmaild.rules.people import free_name
+
+# Leases that have ended, the newest first, among which those of a thread are looked for.
+_ENDED = 5_000
 
 
 class Reader:
@@ -59,6 +63,14 @@ class Reader:
             and (soon is None or (lease.expires - now).total_seconds() <= soon)
         )
         return [lease_fields(lease, now, soon=self._settings.lease_warning) for lease in islice(chosen, limit or None)]
+
+    def thread_leases(self, project: str, now: datetime, thread_id: str) -> list[dict[str, object]]:
+        """Leases whose reason names a thread: those held, then those that ended, the newest of so many first."""
+        mailbox = self._mailbox(project)
+        held = sorted(mailbox.holdings().leases, key=lambda lease: lease.expires)
+        every = chain(held, islice(mailbox.ended_leases(), _ENDED))
+        soon = self._settings.lease_warning
+        return [lease_fields(lease, now, soon=soon) for lease in every if mentions(lease.reason, thread_id)]
 
     def waiting(self, project: str) -> list[dict[str, object]]:
         """Who waits for what, in the order of asking."""

@@ -18,3 +18,17 @@ class Made:
 
     def judged(self, *, passed: str, guarded: bool) -> "Made":
         return replace(self, passed=passed, guarded=guarded)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A commit whose message holds something that was looked for."""
+
+    oid: str
+    author: str
+    at: str  # to the second, '' for a time that no calendar has
+    message: str
+
+    @property
+    def subject(self) -> str:
+        return self.message.partition("\n")[0]

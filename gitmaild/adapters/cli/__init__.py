@@ -36,6 +36,7 @@ _COMMANDS = {
     "acks": ("acks", "Which acknowledgements are missing.", "Mail"),
     "thread": ("mail", "Print a conversation.", "Mail"),
     "search": ("search", "Find messages.", "Mail"),
+    "thread": ("threads", "Print a conversation.", "Mail"),
     "wait": ("mail", "Wait until there is mail.", "Mail"),
     "reserve": ("leases", "Reserve paths.", "Leases"),
     "renew": ("leases", "Keep leases for longer.", "Leases"),

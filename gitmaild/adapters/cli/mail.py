@@ -1,4 +1,4 @@
-"""send, reply, inbox, show, read, ack, thread, wait."""
+"""send, reply, inbox, show, read, ack, wait."""
 
 import sys
 import time
@@ -217,10 +217,10 @@ def show(desk: Desk, *, message_id: str) -> None:
         more = {"in_reply_to": entry.message.in_reply_to, "attachments": list(entry.message.attachments)}
         say_json(entry.fields(body=True) | more)
     else:
-        say(_page(entry.message).rstrip("\n"))
+        say(page(entry.message).rstrip("\n"))
 
 
-def _page(message: Message) -> str:
+def page(message: Message) -> str:
     from gitmaild.rules import pages  # noqa: PLC0415 - needs what parses drops, which no list of mail does
 
     return pages.section(message)
@@ -269,41 +269,6 @@ def _file(desk: Desk, kind: str, ids: tuple[str, ...]) -> None:
     receipt = desk.submit(kind, frontmatter.write([("ids", ids)]))
     value = {"status": receipt.text("status"), "ids": list(ids)}
     desk.answer(value, f"{'acknowledged' if kind == 'ack' else 'read'}: {', '.join(ids)}")
-
-
-@click.command()
-@click.argument("thread_id", metavar="ID")
-@click.option("--last", type=click.IntRange(1), help="Only the newest N messages.")
-@click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
-@desk_of
-def thread(desk: Desk, *, thread_id: str, last: int | None, since: str | None) -> None:
-    """Print a whole conversation, newest last.
-
-    \b
-    Examples:
-      gitmaild thread br-123
-      gitmaild thread br-123 --last 3 --json
-    """
-    messages = wiring.open_reader(desk.home).thread(desk.project.slug, thread_id)
-    if since:
-        floor = reading.parse_since(since, datetime.now(UTC))
-        messages = [message for message in messages if message.created >= floor]
-    messages = messages[-last:] if last else messages
-    if desk.as_json:
-        say_json([_thread_entry(message) for message in messages])
-    else:
-        for message in messages:
-            say(_page(message))
-    if not messages:
-        fail(1, f"no messages in thread {thread_id}")
-        raise click.exceptions.Exit(1)
-
-
-def _thread_entry(message: Message) -> dict[str, object]:
-    entry = Entry(message, "", "").fields(body=True)
-    return {key: value for key, value in entry.items() if key not in ("state", "path")} | {
-        "in_reply_to": message.in_reply_to
-    }
 
 
 @click.command()
