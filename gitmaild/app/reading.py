@@ -13,6 +13,7 @@ from gitmaild.model.ids import hex_of, stamp
 from gitmaild.model.layout import FOLDERS, FileName, parse_file_name
 from gitmaild.model.message import IMPORTANCE, Message
 from gitmaild.rules import render
+from gitmaild.rules.tags import is_tagged, tags
 
 if TYPE_CHECKING:
     from gitmaild.app.ports import DeskRoot
@@ -40,6 +41,7 @@ class Entry:
             "to": list(message.to),
             "cc": list(message.cc),
             "subject": message.subject,
+            "tags": list(tags(message.subject)),
             "created": stamp(message.created),
             "importance": message.importance,
             "ack_required": message.ack_required,
@@ -66,6 +68,8 @@ def inbox(
     `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by what stands in brackets
     in the subject; `limit` 0 is no limit. Only files that pass
     by their name are opened, and none is changed.
+    `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by a tag of the subject; `limit` 0 is
+    no limit. Only files that pass by their name are opened, and none is changed.
     """
     floor = IMPORTANCE.index(least)
     after = since.strftime("%Y%m%dT%H%M%S.%fZ") if since else ""
@@ -75,6 +79,8 @@ def inbox(
             continue
         entry = _entry(root, f"agents/{agent}/{folder}/{name}", folder)
         if entry is None or (thread and entry.message.thread_id != thread) or (tag and not _has_tag(entry.message, tag)):
+            continue
+        if tag and not is_tagged(entry.message.subject, tag):
             continue
         found.append(entry)
         if limit and len(found) >= limit:

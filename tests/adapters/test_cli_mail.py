@@ -282,6 +282,7 @@ def test_the_inbox_in_json(crew: Terminal) -> None:
         "to": ["RedCat"],
         "cc": ["BlueLake"],
         "subject": "x",
+        "tags": [],
         "importance": "normal",
         "ack_required": True,
         "state": "inbox",
@@ -418,7 +419,8 @@ def test_a_thread_is_in_the_order_of_time(crew: Terminal) -> None:
     said = crew.ok("thread", "br-123", "--json").json
     assert [message["id"] for message in said] == [first, second]
     assert set(said[0]) == {
-        *("id", "thread_id", "from", "to", "cc", "subject", "created", "importance", "ack_required", "body", "in_reply_to")
+        *("id", "thread_id", "from", "to", "cc", "subject", "tags", "created", "importance", "ack_required", "body"),
+        "in_reply_to",
     }
     assert [message["id"] for message in crew.ok("thread", "br-123", "--last", "1", "--json").json] == [second]
     assert crew.ok("thread", "br-123", "--since", "1h").out.count("-------- msg_") == 2
@@ -533,3 +535,16 @@ def test_an_answer_survives_a_terminal_that_knows_ascii_alone(crew: Terminal) ->
     ascii_alone = {"PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
     done = process("--as", "RedCat", "inbox", here=crew.here, environment=ascii_alone)
     assert (done.returncode, "\\u2603" in done.stdout) == (0, True)
+
+
+# --- tags
+
+
+def test_mail_is_chosen_by_a_tag_of_its_subject(crew: Terminal) -> None:
+    """Row 75."""
+    for subject in ("[HANDOFF] [br-123] Auth", "[DELEGATE] Tests", "no [HANDOFF]", "RE: [handoff] x"):
+        crew.mail("GreenCastle", "--to", "RedCat", "-s", subject)
+    assert subjects(crew, "RedCat", "--tag", "HANDOFF") == ["RE: [handoff] x", "[HANDOFF] [br-123] Auth"]
+    assert subjects(crew, "RedCat", "--tag", "[br-123]", "--limit", "1") == ["[HANDOFF] [br-123] Auth"]
+    assert inbox(crew, "RedCat", "--tag", "br-123")[0]["tags"] == ["HANDOFF", "br-123"]
+    assert subjects(crew, "RedCat", "--tag", "none") == []
