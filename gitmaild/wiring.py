@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gitmaild.app.records import Records
     from gitmaild.edges.code import Code
     from gitmaild.edges.hooks import Hooks
+    from gitmaild.edges.summarizer import Summarizer
     from gitmaild.edges.supervisor import Supervisor
     from gitmaild.model.settings import Settings
 
@@ -51,6 +52,7 @@ __all__ = [
     "registry",
     "search",
     "serve_once",
+    "summarizer",
     "supervisor",
 ]
 
@@ -174,6 +176,16 @@ def open_code(worktrees: "Sequence[Path]") -> "Code":
     from gitmaild.edges.code import Code  # noqa: PLC0415
 
     return Code(worktrees)
+
+
+def summarizer(home: Home, environment: Mapping[str, str]) -> "Summarizer | None":
+    """The program that puts conversations in short, None where none is set or LLM_ENABLED says no."""
+    from gitmaild.edges.summarizer import Summarizer  # noqa: PLC0415
+
+    limits = settings(home, environment)
+    if not limits.summarizer or environment.get("LLM_ENABLED", "yes").lower() in ("false", "no", "0"):
+        return None
+    return Summarizer(limits.summarizer, limits.summarizer_seconds, home.state / "summaries", environment)
 
 
 def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:

@@ -11,6 +11,7 @@ from gitmaild.model.ids import MESSAGE_ID, stamp
 from gitmaild.model.lease import ACTIVE, Lease
 from gitmaild.model.message import Message
 from gitmaild.model.settings import Settings
+from gitmaild.rules.due import is_open, owing
 from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox, Profile
 from gitmaild.rules.mention import mentions
@@ -92,6 +93,12 @@ class Reader:
         rows = [row for rows in (chosen if agent else [owed(mailbox)]) for row in rows]
         # What one owes to oneself is in both.
         return list({(row.message.id, row.agent): row.fields(now) for row in rows}.values())
+
+    def thread_acks(self, project: str, messages: list[Message]) -> list[tuple[str, str]]:
+        """(message id, agent) of what is not acknowledged in a thread; blind recipients are left out."""
+        mailbox = self._mailbox(project)
+        asked = (message for message in messages if message.ack_required)
+        return [(m.id, held.agent) for m in asked for held in owing(m, mailbox) if is_open(held.agent, m)]
 
     def agents(self, project: str) -> list[Profile]:
         mailbox = self._mailbox(project)

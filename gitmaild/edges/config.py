@@ -1,6 +1,7 @@
 """Settings of a home: `config.yaml` and the environment, every key both ways. Only the command line and wiring ask."""
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -82,6 +83,18 @@ def _convert(key: str, value: Any) -> Any:
         raise ValueError(f"{value!r} is not {' or '.join(_WORDS[key])}")
     if kind is str:
         return str(value)
+    return _words(value) if kind is tuple else _number(kind, value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A program and its arguments: a list, or words as a shell parts them."""
+    words = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{value!r} is not a list of words")
+    return tuple(words)
+
+
+def _number(kind: type, value: Any) -> Any:
     try:
         converted = kind(value)
         usable = math.isfinite(converted) and not isinstance(value, bool)

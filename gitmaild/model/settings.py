@@ -32,6 +32,9 @@ class Settings:
     repack_seconds: float = 30.0
     allow_network_fs: bool = False
     search_engine: str = "whoosh"  # or fts5
+    # What puts a conversation in short, if anything: a program and its arguments. It reads standard input.
+    summarizer: tuple[str, ...] = ()
+    summarizer_seconds: float = 120.0
     # How much of the past a mirror shows.
     mirror_newest: int = 500
     mirror_threads: int = 500

@@ -1,6 +1,7 @@
 """Settings by file and by environment."""
 
 import contextlib
+import shlex
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from gitmaild.model.settings import Settings
 
 VALUES: dict[type, object] = {int: 7, float: 1.5, bool: True, str: "wordlist"}
 OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)} | {"search_engine": "fts5"}
+VALUES: dict[type, object] = {int: 7, float: 1.5, bool: True, str: "wordlist", tuple: ("claude", "-p x")}
+OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)}
+
+
+def written(value: object) -> str:
+    return shlex.join(value) if isinstance(value, tuple) else str(value)
 
 
 def test_without_file_or_environment_everything_is_as_it_comes(tmp_path: Path) -> None:
@@ -27,7 +34,7 @@ def test_a_file_without_a_line_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", OTHER)
 def test_every_key_is_set_by_the_file(tmp_path: Path, key: str) -> None:
-    (tmp_path / "config.yaml").write_text(f"{key}: {OTHER[key]}\n")
+    (tmp_path / "config.yaml").write_text(f"{key}: {written(OTHER[key])}\n")
     loaded, warnings = load(tmp_path / "config.yaml", {})
     assert (asdict(loaded), warnings) == ({**asdict(Settings()), key: OTHER[key]}, [])
     assert type(getattr(loaded, key)) is type(OTHER[key])
@@ -37,7 +44,7 @@ def test_every_key_is_set_by_the_file(tmp_path: Path, key: str) -> None:
 def test_every_key_is_set_by_the_environment_which_wins_over_the_file(tmp_path: Path, key: str) -> None:
     default = getattr(Settings(), key)
     (tmp_path / "config.yaml").write_text(f"{key}: {default}\n")
-    loaded, warnings = load(tmp_path / "config.yaml", {f"GITMAILD_{key.upper()}": str(OTHER[key])})
+    loaded, warnings = load(tmp_path / "config.yaml", {f"GITMAILD_{key.upper()}": written(OTHER[key])})
     assert (asdict(loaded), warnings) == ({**asdict(Settings()), key: OTHER[key]}, [])
 
 
@@ -161,3 +168,13 @@ def test_no_bytes_at_all_break_more_than_themselves(tmp_path_factory: pytest.Tem
     path.write_bytes(b"scan_seconds: " + data)
     with contextlib.suppress(BadConfig):
         load(path, {})
+
+
+def test_a_program_is_a_list_or_words(tmp_path: Path) -> None:
+    for text in ('["claude", "-p x"]', "claude '-p x'", "\n- claude\n- -p x"):
+        (tmp_path / "config.yaml").write_text(f"summarizer: {text}\n")
+        assert load(tmp_path / "config.yaml", {})[0].summarizer == ("claude", "-p x")
+    for text in ("[1, 2]", "{a: b}", "5", "claude 'x"):
+        (tmp_path / "config.yaml").write_text(f"summarizer: {text}\n")
+        with pytest.raises(BadConfig, match="summarizer"):
+            load(tmp_path / "config.yaml", {})

@@ -33,6 +33,7 @@ _COMMANDS = {
     "show": ("mail", "Print one message.", "Mail"),
     "read": ("mail", "Mark messages as read.", "Mail"),
     "ack": ("mail", "Acknowledge messages.", "Mail"),
+    "summarize": ("summarize", "A conversation in short.", "Mail"),
     "acks": ("acks", "Which acknowledgements are missing.", "Mail"),
     "thread": ("mail", "Print a conversation.", "Mail"),
     "search": ("search", "Find messages.", "Mail"),
