@@ -10,6 +10,8 @@ from gitmaild.model.message import Message
 from gitmaild.rules.due import due_of, is_active, is_open
 from gitmaild.rules.mailbox import Mailbox
 
+_ASKED = b"\nack_required: true\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
@@ -52,7 +54,9 @@ def owed(mailbox: Mailbox, *, by: str = "", to: str = "") -> list[Owed]:
                 parts = layout.parse_file_name(name)
                 if parts is None or (to and parts.sender != to):
                     continue
-                message = parsed(mailbox.tree.read(path) or b"")
+                data = mailbox.tree.read(path) or b""
+                # Most ask for nothing, and need not be parsed to say so.
+                message = parsed(data) if _ASKED in data else None
                 if message and message.ack_required and (by or to or is_open(agent, message)):
                     due = due_of(message)
                     found.append(Owed(message, agent, folder, due.at if due else None))

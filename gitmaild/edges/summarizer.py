@@ -31,7 +31,7 @@ class SummarizerFailed(MailError):
 
 
 class Summarizer:
-    """`command` is run as it stands, in an empty directory of its own."""
+    """`command` is run as it stands, at the top of the file system, where no project's settings are."""
 
     def __init__(self, command: tuple[str, ...], seconds: float, cache: Path, environment: Mapping[str, str]) -> None:
         self.command, self._seconds, self._cache, self._environment = command, seconds, cache, environment
@@ -50,14 +50,13 @@ class Summarizer:
         return answer
 
     def _run(self, text: str) -> str:
-        place = self._cache if self._cache.is_dir() else Path("/")
         try:
             child = subprocess.Popen(
                 self.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                cwd=place,
+                cwd="/",
                 env=dict(self._environment),
                 start_new_session=True,
             )

@@ -96,6 +96,17 @@ def test_acknowledging_twice_changes_nothing(crew: Terminal) -> None:
     assert first["participants"] == again["participants"]
 
 
+def test_the_history_of_a_message_is_told_by_git_itself(crew: Terminal, home: Path) -> None:
+    """Row 66."""
+    mail = crew.mail("GreenCastle", "--to", "RedCat", "-s", "x")
+    for verb in ("read", "ack"):
+        crew.ok("--as", "RedCat", verb, mail)
+    path = f"shop/agents/RedCat/**/*_{mail.rpartition('_')[2]}.md"
+    told = git(home / "mailbox.git", "log", "--reverse", "--stat", "--format=%s", "main", "--", f":(glob){path}")
+    subjects = [line.partition(":")[0] for line in told.splitlines() if line and not line.startswith(" ")]
+    assert (subjects, told.count("1 file changed")) == (["deliver", "read", "ack"], 3)
+
+
 def test_an_audit_says_who_had_received_and_read_what_by_then(crew: Terminal) -> None:
     """Row 72."""
     first = crew.mail("GreenCastle", "--to", "RedCat,BlueLake", "--thread", "br-123", "-s", "Start")

@@ -20,6 +20,8 @@ def test_a_daemon_wakes_up_for_what_is_due_and_says_it_once(post: Post) -> None:
     assert post.inbox("GreenCastle") == ["Postmaster: not acknowledged in time: stop"]
     post.turn(5000)
     assert len(post.inbox("RedCat")) == 2
+    post.check_mirrors()
+    post.check_exactly_once()
     assert list(wiring.open_records(post.home).verify()) == []
 
 
