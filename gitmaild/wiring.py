@@ -162,7 +162,6 @@ def search(home: Home, environment: Mapping[str, str], question: "Question", age
     return answer(repo, search_index(home, settings(home, environment).search_engine), question, states)
 
 
-def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint], *, index: bool = False) -> bool:
 def open_records(home: Home) -> "Records":
     """The mailbox's history, for questions. Raises `NoHome` where there is none."""
     from gitmaild.app.records import Records  # noqa: PLC0415
@@ -188,7 +187,7 @@ def summarizer(home: Home, environment: Mapping[str, str]) -> "Summarizer | None
     return Summarizer(limits.summarizer, limits.summarizer_seconds, home.state / "summaries", environment)
 
 
-def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint]) -> bool:
+def serve_once(home: Home, environment: Mapping[str, str], hints: list[Hint], *, index: bool = False) -> bool:
     """Run one pass here, where nobody else serves this home. False: somebody else does, and it is worth waiting.
 
     With `index`, the search index is brought up as well.

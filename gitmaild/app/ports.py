@@ -9,8 +9,8 @@ from typing import Protocol
 from gitmaild.model.changeset import Changeset, Landed
 from gitmaild.model.commit import Made
 from gitmaild.model.drop import Claim, Dropped, Hint, Waiting
-from gitmaild.model.search import Document, Hit, Query
 from gitmaild.model.history import Recorded
+from gitmaild.model.search import Document, Hit, Query
 from gitmaild.rules.tree import Tree
 
 

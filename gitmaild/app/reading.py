@@ -65,9 +65,6 @@ def inbox(
 ) -> list[Entry]:
     """The messages in `folders` of a desk, newest first.
 
-    `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by what stands in brackets
-    in the subject; `limit` 0 is no limit. Only files that pass
-    by their name are opened, and none is changed.
     `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by a tag of the subject; `limit` 0 is
     no limit. Only files that pass by their name are opened, and none is changed.
     """
@@ -78,7 +75,7 @@ def inbox(
         if parts.at < after or IMPORTANCE.index(parts.importance) < floor or (only and parts.importance != only):
             continue
         entry = _entry(root, f"agents/{agent}/{folder}/{name}", folder)
-        if entry is None or (thread and entry.message.thread_id != thread) or (tag and not _has_tag(entry.message, tag)):
+        if entry is None or (thread and entry.message.thread_id != thread):
             continue
         if tag and not is_tagged(entry.message.subject, tag):
             continue
@@ -128,12 +125,6 @@ def parse_since(text: str, now: datetime) -> datetime:
         return _EPOCH
     except ValueError:
         raise refuse("bad-time", f"{text!r} is not a time", "use 2h, 3d, or 2026-11-22T15:00:00Z") from None
-
-
-def _has_tag(message: Message, tag: str) -> bool:
-    from gitmaild.rules.document import tags  # noqa: PLC0415 - a plain list of mail does without
-
-    return tag.strip("[]").casefold() in map(str.casefold, tags(message.subject))
 
 
 def _newest_first(root: "DeskRoot", agent: str, folders: Collection[str]) -> Iterator[tuple[str, FileName, str]]:

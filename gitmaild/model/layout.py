@@ -189,6 +189,8 @@ def lease_queue(project: str) -> str:
 
 def lease_request(project: str, number: str) -> str:
     return f"{project}/lease-queue/{number}.yaml"
+
+
 def acks_due(project: str) -> str:
     """Messages whose acknowledgements are waited for, one file each, named so that the next to fall due comes first."""
     return f"{project}/acks-due"

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from gitmaild.model.message import Message
 from gitmaild.model.search import Document
 from gitmaild.rules.analysis import fold, terms
+from gitmaild.rules.tags import tags
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # A foreign message may claim any time at all; up to the year 2255, an engine can order by it.
 _LAST = 2**53 - 1
 
-_TAG = re.compile(r"\[([^\[\]\n]{1,64})\]")
 # `src/api`, `./a/b.py`, `~/notes.md`, or a file's bare name. Whatever stands before decides that it is none, as in a URL.
 _PATH = re.compile(
     r"(?<![\w/.:@%?=&#\\-])(?:~?/|\.{1,2}/)?(?:[\w.@+$-]+/)+(?:[\w.@+$-]*\w)?"
@@ -39,11 +39,6 @@ def document(project: str, message: Message, oid: str) -> Document:
         terms(message.body),
         tuple(dict.fromkeys(_keys(project, message))),
     )
-
-
-def tags(subject: str) -> list[str]:
-    """`[HANDOFF]` and `[br-123]` of a subject, as they were written."""
-    return [tag for found in _TAG.findall(subject) if (tag := " ".join(found.split()))]
 
 
 def paths(text: str) -> list[str]:

@@ -47,9 +47,6 @@ def tend(
             return _granted(envelope, request, mailbox, now)
         if expiring and request.until <= now:
             return _given_up(envelope, request, mailbox, now, why=_why_not(conflicts))
-    return _warning(envelope, holdings, mailbox, now, settings)
-        if request.until <= now:
-            return _given_up(envelope, request, conflicts[0], mailbox, now)
     return _warning(envelope, holdings, mailbox, now, settings) or (remind(envelope, mailbox, now) if expiring else None)
 
 

@@ -57,8 +57,7 @@ class Leases:
 
     def _lease(self, change: Change) -> Lease | None:
         data = self._read(change.after)
-        lease = parse_lease(data) if data is not None else None
-        return lease if lease and change.path.endswith(f"/{lease.id}.yaml") else None
+        return parse_lease(change.path.rpartition("/")[2].removesuffix(".yaml"), data) if data is not None else None
 
     def _holds(self, project: str, key: str, change: Change) -> Iterator[Problem]:
         lease, before = self._lease(change), self._held.get(key)

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from gitmaild.edges.config import BadConfig, load
 from gitmaild.model.settings import Settings
 
-VALUES: dict[type, object] = {int: 7, float: 1.5, bool: True, str: "wordlist"}
-OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)} | {"search_engine": "fts5"}
 VALUES: dict[type, object] = {int: 7, float: 1.5, bool: True, str: "wordlist", tuple: ("claude", "-p x")}
-OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)}
+OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)} | {"search_engine": "fts5"}
 
 
 def written(value: object) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitmaild.rules.document import document, microseconds, paths, tags
+from gitmaild.rules.document import document, microseconds, paths
 from tests.build import NOW, a_message
 
 
@@ -22,19 +22,6 @@ def test_a_document_has_the_terms_and_the_keys_of_its_message() -> None:
         "to:bluelake@web", "to:bluelake", "to:everyone", "tag:br-7", "path:a", "path:a/b.py", "path:b.py", "has:ack",
         "has:attachment",
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("subject", "expected"),
-    [
-        ("Start: Auth API", []),
-        ("[HANDOFF] [br-123] Start", ["HANDOFF", "br-123"]),
-        ("RE: [Needs  review] x[1]", ["Needs review", "1"]),
-        ("[] [ ] [open", []),
-    ],
-)
-def test_tags_stand_in_brackets_in_the_subject(subject: str, expected: list[str]) -> None:
-    assert tags(subject) == expected
 
 
 @pytest.mark.parametrize(

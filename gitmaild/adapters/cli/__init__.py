@@ -35,7 +35,6 @@ _COMMANDS = {
     "ack": ("mail", "Acknowledge messages.", "Mail"),
     "summarize": ("summarize", "A conversation in short.", "Mail"),
     "acks": ("acks", "Which acknowledgements are missing.", "Mail"),
-    "thread": ("mail", "Print a conversation.", "Mail"),
     "search": ("search", "Find messages.", "Mail"),
     "thread": ("threads", "Print a conversation.", "Mail"),
     "wait": ("mail", "Wait until there is mail.", "Mail"),

@@ -148,7 +148,6 @@ def _told(desk: Desk, receipt: Receipt) -> None:
 @click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
 @click.option("--tag", default="", metavar="G", help="Only subjects that begin with this tag: HANDOFF for [HANDOFF].")
 @click.option("--thread", default="", metavar="T", help="One conversation; read and acknowledged messages included.")
-@click.option("--tag", default="", metavar="TAG", help="What stands in brackets in the subject, e.g. HANDOFF.")
 @click.option("--bodies", is_flag=True, help="With --json: the texts too.")
 @desk_of
 def inbox(
@@ -169,7 +168,6 @@ def inbox(
     Examples:
       gitmaild inbox
       gitmaild inbox --urgent --json
-      gitmaild inbox --tag HANDOFF --all
       gitmaild inbox --tag HANDOFF --min high
       gitmaild inbox --thread continuity --limit 1 --bodies --json
     """
