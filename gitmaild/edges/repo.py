@@ -194,8 +194,8 @@ class Repo:
         """(id, message, commit time) from `tip` back to the beginning."""
         if tip:
             with _reading(f"the history of {tip}"):
-                # By time, not by topology: for that libgit2 reads the whole history before it gives the first commit.
-                for commit in self._git.walk(tip, pygit2.enums.SortMode.TIME):
+                # As they come, not by topology: for that libgit2 reads the whole history before it gives the first commit.
+                for commit in self._git.walk(tip, pygit2.enums.SortMode.NONE):
                     yield str(commit.id), _message(commit), commit.commit_time
 
     def landed(self, oid: str) -> Landed:
