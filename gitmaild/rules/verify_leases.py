@@ -34,15 +34,12 @@ class Leases:
         for change in changes:
             if match := _FENCE.fullmatch(change.path):
                 yield from self._counter(match[1], change)
-            elif match := _HELD.fullmatch(change.path):
-                key = f"{match[1]} {match[2]}"
-                if change.after:
-                    yield from self._holds(match[1], key, change)
-                else:
-                    gone[key] = change.path
+            elif (match := _HELD.fullmatch(change.path)) and not change.after:
+                gone[_key(match)] = change.path
+        yield from self._grants([change for change in changes if change.after and _HELD.fullmatch(change.path)])
         for change in changes:
             if match := _ENDED.fullmatch(change.path):
-                yield from self._ends(f"{match[1]} {match[2]}", change, gone)
+                yield from self._ends(_key(match), change, gone)
         for key, path in gone.items():
             if self._held.pop(key, None):
                 yield "lease-removed", path, "a lease was removed, and is not among those that ended"
@@ -59,11 +56,21 @@ class Leases:
         data = self._read(change.after)
         return parse_lease(change.path.rpartition("/")[2].removesuffix(".yaml"), data) if data is not None else None
 
-    def _holds(self, project: str, key: str, change: Change) -> Iterator[Problem]:
-        lease, before = self._lease(change), self._held.get(key)
-        if lease is None:
-            yield "unreadable", change.path, "it is not a lease as gitmaild writes one"
-        elif key in self._ended:
+    def _grants(self, changes: list[Change]) -> Iterator[Problem]:
+        """In the order of the fences: one request may be granted several leases, and their paths are in no order."""
+        held: list[tuple[Lease, Change]] = []
+        for change in changes:
+            if lease := self._lease(change):
+                held.append((lease, change))
+            else:
+                yield "unreadable", change.path, "it is not a lease as gitmaild writes one"
+        for lease, change in sorted(held, key=lambda each: each[0].fence):
+            yield from self._holds(lease, change)
+
+    def _holds(self, lease: Lease, change: Change) -> Iterator[Problem]:
+        project = change.path.partition("/")[0]
+        before = self._held.get(key := f"{project} {lease.id}")
+        if key in self._ended:
             yield "lease-went-back", change.path, "a lease that had ended is held again"
         elif lease.state != ACTIVE:
             yield "lease-state", change.path, f"it is among those that are held, and says {lease.state}"
@@ -71,9 +78,8 @@ class Leases:
             yield "lease-changed", change.path, "its holder, what it holds, or its fence changed"
         elif not before and lease.fence <= self._fences.get(project, 0):
             yield "fence-not-grown", change.path, f"fence {lease.fence} after {self._fences[project]}"
-        if lease:
-            self._held[key] = lease
-            self._fences[project] = max(lease.fence, self._fences.get(project, 0))
+        self._held[key] = lease
+        self._fences[project] = max(lease.fence, self._fences.get(project, 0))
 
     def _ends(self, key: str, change: Change, gone: dict[str, str]) -> Iterator[Problem]:
         lease = self._lease(change) if change.after else None
@@ -99,6 +105,10 @@ class Leases:
             stands = ACTIVE if key in self._held else "ended" if key in self._ended else "nowhere"
             if stands != (ACTIVE if state == ACTIVE else "ended"):
                 yield "trailers-disagree", "", f"Lease-State says {an_id} is {state}; in the tree it is {stands}"
+
+
+def _key(match: re.Match[str]) -> str:
+    return f"{match[1]} {match[2]}"
 
 
 def _kept(lease: Lease) -> Lease:

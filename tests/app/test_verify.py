@@ -176,6 +176,12 @@ def test_a_lease_that_did_not_end_is_found_by_its_trailers(busy: Post) -> None:
     assert codes(busy) == [("trailers-disagree", "")]
 
 
+def test_leases_granted_to_one_request_are_in_order_whatever_their_ids(busy: Post) -> None:
+    busy.drop_text("GreenCastle", "---\nkind: reserve\npaths: [k, l, m, n, o, p]\n---\n")
+    busy.settle()
+    assert codes(busy) == []
+
+
 def test_a_lease_that_is_held_again_under_its_old_fence_is_found(busy: Post) -> None:
     path = _ended(busy)
     held = f"shop/leases/{path.rpartition('/')[2]}"
