@@ -15,7 +15,7 @@ from gitmaild.app.alarms import Alarms
 from gitmaild.app.ports import Repo, SearchIndex
 from gitmaild.app.search import Search
 from gitmaild.model.changeset import Landed
-from gitmaild.model.search import IndexDamaged
+from gitmaild.model.search import IndexDamaged, IndexUnavailable
 
 log = logging.getLogger("gitmaild.search")
 
@@ -170,7 +170,8 @@ class Indexer:
         """Say so, and begin anew later and later. Searches read the newest messages from the repository meanwhile."""
         text = f"the search index is not kept up: {error or type(error).__name__}; it is tried again"
         if self._alarms.raise_(ALARM, text, self._wall()):
-            log.error("%s", text, exc_info=error)
+            # A disk that is full says all there is to know; what nobody foresaw is told with where it happened.
+            log.error("%s", text, exc_info=None if isinstance(error, (OSError, IndexUnavailable)) else error)
         self.close()
         self._failures += 1
         self._due = self._monotonic() + min(2.0 ** (self._failures - 1), _LONGEST_WAIT)
