@@ -18,7 +18,7 @@ _BULLET = r"[\s>*#_+-]{0,12}"
 _DECIDED = re.compile(
     rf"{_BULLET}(?:final )?(?:decision|decided|agreed|resolved)\b[*_]*\s*(?::|to\b|that\b|-|$)", re.IGNORECASE
 )
-_WE_DECIDED = re.compile(r"\b(?:we|i) (?:have )?(?:decided|agreed) (?:to|that|on)\b", re.IGNORECASE)
+_WE_DECIDED = re.compile(r"\b(?:we|i) (?:have )?(?:decided|agreed)(?:\s*:| (?:to|that|on)\b)", re.IGNORECASE)
 _FILE = re.compile(
     r"(?<![\w./@:-])(?:[\w.@+-]{1,80}/){1,12}(?:[\w.@+*-]{1,80}\.\w{1,8}|\*{1,2})(?![\w/])"
     r"|(?<![\w./@:-])[\w-]{1,60}\.(?:py|js|ts|tsx|jsx|go|rs|c|h|cpp|java|rb|sh|sql|md|ya?ml|toml|json|html|css)(?![\w/])"

@@ -32,7 +32,7 @@ def test_participants_are_who_wrote_and_who_was_written_to() -> None:
 @pytest.mark.parametrize(
     "line",
     ["Decision: use JWT", "**Decision**: use JWT", "- decided: use JWT", "DECIDED to use JWT", "Final decision: JWT",
-     "Agreed: JWT", "After all we decided to use JWT", "Resolved - JWT", "## Decision"],
+     "Agreed: JWT", "After all we decided to use JWT", "We decided: JWT with rotation.", "Resolved - JWT", "## Decision"],
 )  # fmt: skip
 def test_a_line_that_decides(line: str) -> None:
     assert told(letter(1, body=f"hello\n{line}\n"))["last_decision"]["text"] == line
