@@ -10,7 +10,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gitmaild import wiring
 from gitmaild.edges.home import Home
 from gitmaild.edges.maintenance import Maintenance
 from gitmaild.edges.repo import Repo
@@ -21,6 +20,7 @@ from gitmaild.rules import roots as roots_file
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.parse import parse
 from gitmaild.rules.plan import plan
+from gitmaild.wiring.office import NoHints, open_office
 
 SENDER, RECIPIENTS = "GreenCastle", ("RedCat", "BlueLake", "SwiftFalcon")
 PER_DAY = 1000
@@ -127,7 +127,7 @@ class Place:
 def registered(place: Place) -> None:
     """Let the daemon's first start bring the desks up: a mailbox of a few agents and no mail."""
     place.fill(0)
-    office = wiring.open_office(place.home, {}, watcher=wiring.NoHints())
+    office = open_office(place.home, {}, watcher=NoHints())
     office.daemon.turn([])
     office.close()
 

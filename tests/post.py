@@ -16,6 +16,7 @@ from gitmaild.model.drop import Hint, How
 from gitmaild.model.layout import FOLDERS, parse_file_name
 from gitmaild.model.settings import Settings
 from gitmaild.rules import roots as roots_file
+from gitmaild.wiring.office import Office, open_office
 from tests.fakes import FakeClock, SeededEntropy, StillWatcher
 
 
@@ -28,7 +29,7 @@ class Post:
         self.clock, self.entropy = FakeClock(), SeededEntropy()
         self.home = Home(top / "home")
         self.home.make()
-        self.office: wiring.Office | None = None
+        self.office: Office | None = None
         self.worktree = self.add_worktree("shop")
 
     # --- set-up
@@ -53,9 +54,9 @@ class Post:
 
     # --- the daemon
 
-    def start(self) -> wiring.Office:
+    def start(self) -> Office:
         if self.office is None:
-            self.office = wiring.open_office(
+            self.office = open_office(
                 self.home,
                 {},
                 wall=self.clock.wall,

@@ -30,8 +30,9 @@ _PAGE_LAG = 0.25
 # Under load, writing pages that took t seconds is not repeated for this many t: mail comes first.
 _PAGE_REST = 10
 _LONGEST_WAIT = 300.0
-# Cold threads, audits and questions leave something behind each time; so often it is forgotten.
-_TIDYING = 600.0
+# Cold threads, audits and questions leave something behind each time; so often it is forgotten. It takes 35 ms at 50,000
+# messages. The making of an index leaves more: 160 MB of it after a minute at 100,000.
+_TIDYING, _TIDYING_WHILE_INDEXING = 60.0, 10.0
 
 
 class Daemon:
@@ -73,7 +74,8 @@ class Daemon:
         self._wall, self._monotonic = wall, monotonic
         self._outboxes: Outboxes = intake.outboxes
         self._stopping = self._running = False
-        self._next_tidying = monotonic() + _TIDYING
+        self._tidied = monotonic()
+        self._next_tidying = self._tidied + _TIDYING
         self._next_scan = self._flush_by = self._retry_at = self._fed = 0.0
         self._leap, self._trust_clock_at = Leap(wall, monotonic), 0.0
         self._page_lag = _PAGE_LAG
@@ -144,7 +146,10 @@ class Daemon:
         self._hints += self._watcher.wait(0)
         if self._hints or max(self._outboxes.next_look(), self._retry_at) <= self._monotonic():
             return False
-        return self.indexer.step(self.intake.seen)
+        more = self.indexer.step(self.intake.seen)
+        if more:
+            self._next_tidying = min(self._next_tidying, self._tidied + _TIDYING_WHILE_INDEXING)
+        return more
 
     def scan(self) -> None:
         """The truth behind the hints: registry, roots, desks, outboxes, folders, and what is due for upkeep."""
@@ -317,7 +322,8 @@ class Daemon:
 
     def _tidy(self) -> None:
         """Forget what was read of the history, and give its memory back. For who goes on; one pass has no use for it."""
-        self._next_tidying = self._monotonic() + _TIDYING
+        self._tidied = self._monotonic()
+        self._next_tidying = self._tidied + _TIDYING
         self._repo.let_go()
         self._give_back_memory()
 

@@ -361,8 +361,9 @@ def test_whoosh_is_not_imported_while_mail_flows(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from gitmaild import wiring
-office = wiring.open_office(wiring.Home(Path(sys.argv[1])), {}, watcher=wiring.NoHints())
+from gitmaild.wiring import Home
+from gitmaild.wiring.office import NoHints, open_office
+office = open_office(Home(Path(sys.argv[1])), {}, watcher=NoHints())
 office.daemon.turn([])
 office.daemon.rest()
 print("whoosh" in sys.modules)

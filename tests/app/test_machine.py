@@ -22,6 +22,7 @@ from gitmaild.model import leaseview
 from gitmaild.model.layout import FOLDERS, parse_file_name
 from gitmaild.model.lease import ACTIVE, EXPIRED, RELEASED, Lease, Waiting, clash
 from gitmaild.rules.holdings import meet, parse_lease, parse_waiting
+from gitmaild.wiring.office import open_office
 from tests.fakes import StillWatcher
 from tests.fuse import Blown, Fuse
 from tests.post import Post
@@ -301,7 +302,7 @@ class Machine(RuleBasedStateMachine):
     def meets_another_daemon(self) -> None:
         self.post.start()
         with pytest.raises(Locked):
-            wiring.open_office(self.post.home, {}, limits=self.post.limits, watcher=StillWatcher())
+            open_office(self.post.home, {}, limits=self.post.limits, watcher=StillWatcher())
 
     # --- what must be so
 

@@ -2,12 +2,14 @@
 
 import os
 import time
+from mmap import mmap
 from pathlib import Path
 
 import pytest
 
 from gitmaild.edges import disk, whoosh_index
 from gitmaild.edges.whoosh_index import WhooshIndex
+from gitmaild.edges.whoosh_index.codec import Storage
 from gitmaild.model.search import ANYWHERE, IndexDamaged, IndexUnavailable, Term
 from tests.contracts.search_index import NEXT, TIP, SearchIndexContract, a_document
 
@@ -99,3 +101,12 @@ def test_two_writers_are_one_too_many(tmp_path: Path) -> None:
         writer.cancel()
     first.close()
     second.close()
+
+
+def test_a_part_of_a_file_shares_its_memory_and_ends_where_the_part_ends(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    part = Storage(str(tmp_path)).open_file("file").subset(2, 6).subset(1, 3)
+    assert isinstance(part._data, mmap)
+    assert (part.get(0, 2), part.get(1, 99), part.get(5, 1)) == (b"34", b"45", b"")
+    part.seek(1)
+    assert (part.read(1), part.tell(), part.read(99)) == (b"4", 2, b"5")

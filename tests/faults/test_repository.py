@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from gitmaild import wiring
 from gitmaild.edges import home as home_module
 from gitmaild.edges.home import Home, NetworkFileSystem
 from gitmaild.edges.lock import Locked
 from gitmaild.model.errors import MailError
 from gitmaild.model.settings import Settings
+from gitmaild.wiring.office import open_office
 from tests.fakes import StillWatcher
 from tests.faults.moments import before
 from tests.post import Post
@@ -258,7 +258,7 @@ def test_f60_a_branch_that_was_moved_aside_stops_the_mail_and_both_heads_are_nam
 def test_f61_a_second_daemon_names_the_first_and_touches_nothing(office: Post) -> None:
     office.drop("GreenCastle", name="two.md", to="RedCat", subject="two")
     with pytest.raises(Locked, match=rf"another gitmaild \(pid {os.getpid()}, host .*\) holds .*/state/lock"):
-        wiring.open_office(office.home, {}, watcher=StillWatcher())
+        open_office(office.home, {}, watcher=StillWatcher())
     assert office.waiting("GreenCastle") == ["two.md"]
     _goes_on(office, "one", "two")
 

@@ -22,6 +22,7 @@ from gitmaild.model.changeset import parse_commit_message
 from gitmaild.model.layout import FOLDERS, parse_file_name
 from gitmaild.model.message import Message
 from gitmaild.rules.render import parse_message
+from gitmaild.wiring.office import NoHints, open_office
 
 SOURCE = Path(__file__).parents[2]
 REGISTER = "---\nkind: register\nprogram: Claude Code\nmodel: Opus 4.5\n---\n"
@@ -163,7 +164,7 @@ class Yard:
     def serve_once(self) -> int:
         """What `gitmaild serve --once` does, without the price of a process; how many commands were answered."""
         self.settle_drops()
-        office = wiring.open_office(self.home, {}, watcher=wiring.NoHints())
+        office = open_office(self.home, {}, watcher=NoHints())
         try:
             answered = office.daemon.turn([])
             while office.daemon.idle_for() < 1.0:

@@ -8,13 +8,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import fail, say, say_json
+
+if TYPE_CHECKING:
+    from gitmaild.wiring.office import Office
 
 desk_of = click.make_pass_decorator(Desk)
 
@@ -76,10 +79,12 @@ def serve(desk: Desk, *, once: bool, verbose: bool) -> None:
       gitmaild serve
       gitmaild serve --once
     """
+    from gitmaild.wiring.office import NoHints, open_office  # noqa: PLC0415 - what status and init can do without
+
     level = logging.DEBUG if verbose else logging.WARNING if once else logging.INFO
     logging.basicConfig(level=level, format="%(levelname).1s %(name)s %(message)s")
     logging.getLogger("watchdog").setLevel(logging.WARNING)
-    office = wiring.open_office(desk.home, desk.environment, watcher=wiring.NoHints() if once else None)
+    office = open_office(desk.home, desk.environment, watcher=NoHints() if once else None)
     try:
         if once:
             answered = _drain(office)
@@ -95,7 +100,7 @@ def serve(desk: Desk, *, once: bool, verbose: bool) -> None:
         office.close()
 
 
-def _drain(office: wiring.Office) -> int:
+def _drain(office: "Office") -> int:
     """Passes until nothing is ready, and nothing will be within the time that a finished file must stand still."""
     answered = office.daemon.turn([])
     while (left := office.daemon.idle_for()) < 1.0:

@@ -32,7 +32,7 @@ from gitmaild.model.search import Document, Hit, IndexDamaged, IndexUnavailable,
 
 VERSION = f"1 whoosh {versionstring()}"
 
-# A segment of fewer documents is one file, which is copied into memory when it is opened; one of more is several.
+# A segment of fewer documents is one file; one of more is several.
 _ONE_FILE = 1_000
 # More segments than this are merged: each costs a search about 20 microseconds a term. No merge writes more documents.
 _SEGMENTS, _AT_ONCE, _MERGED = 64, 32, 20_000

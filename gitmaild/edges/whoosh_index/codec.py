@@ -17,6 +17,7 @@ from zlib import crc32
 
 from whoosh import columns, fields, formats
 from whoosh.codec.whoosh3 import W3Codec, W3LeafMatcher
+from whoosh.filedb.compound import SubFile
 from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 
@@ -26,13 +27,19 @@ class File(StructFile):  # type: ignore[misc]
 
     def __init__(self, data: mmap | bytes, name: str) -> None:
         super().__init__(data if isinstance(data, mmap) else BytesIO(data), name=name)
-        self._data = data
+        self._data, self._start, self._end = data, 0, len(data)
 
     def get(self, position: int, length: int) -> bytes:
-        return self._data[position : position + length]
+        start = self._start + position
+        return self._data[start : min(start + length, self._end)]
 
     def subset(self, offset: int, length: int, name: str | None = None) -> "File":
-        return File(self._data[offset : offset + length], name or self._name)
+        """A part of the file, in the same memory: a segment in one file would be copied whole."""
+        part = File(b"", name or self._name)
+        part.file = SubFile(self.file, offset, length)
+        part._data, part._start = self._data, self._start + offset
+        part._end = min(part._start + length, self._end)
+        return part
 
     def let_go(self) -> None:
         """Give the pages back that were read; the system keeps them while it has room."""

@@ -28,7 +28,7 @@ def make(directory: Path, names: list[str]) -> None:
     draft.mkdir(mode=0o700)
     storage = Storage(str(directory))
     segments = {s.segment_id(): s for s in TOC.read(storage, NAME, schema=schema()).segments}
-    # Not compound: opening a compound segment copies all of it into memory.
+    # Not compound: that would be written twice.
     writer = SegmentWriter(FileIndex.create(Storage(str(draft)), schema(), NAME), codec=Codec(), compound=False)
     for name in names:
         reader = SegmentReader(storage, schema(), segments[name], codec=Codec())
