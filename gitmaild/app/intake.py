@@ -18,7 +18,7 @@ from gitmaild.app.mirrors import Mirrors
 from gitmaild.app.outboxes import Outboxes
 from gitmaild.app.ports import Batch, DeskRoot, Repo
 from gitmaild.app.tending import TendBroken, Tending
-from gitmaild.model import drop
+from gitmaild.model import drop, layout
 from gitmaild.model.changeset import Changeset, Landed
 from gitmaild.model.clock import Clock
 from gitmaild.model.commands import Attachment, Bypass, Command, Envelope, File, Found, Release, Renew, Reserve, Retire, Send
@@ -365,6 +365,7 @@ class Intake:
 
     def _planned(self, works: list[Work], wishes: list[Wish]) -> Batch:
         self.tending.begin()
+        self._waits: set[str] = set()
         batch = self._repo.batch(self.seen)
         mailboxes: dict[str, Mailbox] = {}
 
@@ -376,15 +377,19 @@ class Intake:
             self.tending.tend(batch, mailbox(project), self.envelope)
         self._plan_works(works, batch, mailbox)
         self._plan_wishes(wishes, batch, mailbox)
-        for project in tended:
+        for project in sorted({*tended, *self._waits}):
             self.tending.tend(batch, mailbox(project), self.envelope)
         return batch
 
     def _on_leases(self, work: Work) -> str:
         """The project of a command that may change what leases can be had; '' for any other."""
         root = self.roots.get(work.claim.root)
-        waits = isinstance(work.command, Send) and work.command.ack_within
-        return root.project if root and (waits or isinstance(work.command, Reserve | Renew | Release | Retire)) else ""
+        return root.project if root and isinstance(work.command, Reserve | Renew | Release | Retire) else ""
+
+    def _note_waiting(self, planned: Changeset) -> None:
+        """Remember the projects in which something waits for a time since this plan, or no longer."""
+        paths = [*(put.path for put in planned.puts), *planned.drops]
+        self._waits |= {path.partition("/")[0] for path in paths if layout.is_timed(path)}
 
     def _plan_works(self, works: list[Work], batch: Batch, mailbox: Callable[[str], Mailbox]) -> None:
         for work in works:
@@ -408,6 +413,7 @@ class Intake:
                 self._refused.append(wish)
             elif planned.puts:
                 batch.add(planned)
+                self._note_waiting(planned)
 
     def _plan_one(self, work: Work, batch: Batch, mailbox: Mailbox) -> None:
         now = self._clock.now()
@@ -416,6 +422,7 @@ class Intake:
             planned = plan(work.command, mailbox, now, self._settings)
             if isinstance(planned, Changeset):
                 batch.add(planned)
+                self._note_waiting(planned)
                 work.landed = True
                 return
             refusal = work.refusal = planned

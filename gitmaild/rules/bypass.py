@@ -12,8 +12,8 @@ from gitmaild.model.message import Message
 from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.pattern import BadPattern, Pattern
 from gitmaild.rules.commit import one_line, trailers
+from gitmaild.rules.copies import copies
 from gitmaild.rules.mailbox import Mailbox
-from gitmaild.rules.send import copies
 
 COMMITTER = "gitmaild"
 _SHOWN = 20

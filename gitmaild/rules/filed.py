@@ -6,6 +6,8 @@ from gitmaild.model import layout
 from gitmaild.model.changeset import Changeset, Put
 from gitmaild.model.commands import File
 from gitmaild.model.errors import refuse
+from gitmaild.model.message import Message
+from gitmaild.rules.claims import settled_claims
 from gitmaild.rules.commit import answer, one_line, trailers
 from gitmaild.rules.due import settled
 from gitmaild.rules.mailbox import Mailbox
@@ -28,7 +30,7 @@ def file(command: File, mailbox: Mailbox, now: datetime) -> Changeset:
         if layout.FOLDERS.index(held.folder) < layout.FOLDERS.index(command.folder):
             hour = f"{layout.folder(mailbox.project, envelope.agent, command.folder)}/{layout.shard(message.created)}"
             puts.append(Put(f"{mailbox.leaf(hour)}/{layout.file_name(message)}", oid=mailbox.tree.oid(held.path)))
-            drops += [held.path, *(settled(message, envelope.agent, mailbox) if command.folder == "acked" else ())]
+            drops += [held.path, *(_settled(message, envelope.agent, mailbox) if command.folder == "acked" else ())]
     verb = "ack" if command.folder == "acked" else "read"
     return Changeset(
         subject=one_line(f"{verb}: {envelope.agent}: {', '.join(command.ids)}"),
@@ -39,3 +41,7 @@ def file(command: File, mailbox: Mailbox, now: datetime) -> Changeset:
         trailers=trailers(envelope, verb, ("Message-Id", ", ".join(command.ids)), ("Result", "done")),
         answer=answer(verb, "done", command.extra, [("ids", command.ids)]) if envelope.drop else "",
     )
+
+
+def _settled(message: Message, agent: str, mailbox: Mailbox) -> list[str]:
+    return [*settled(message, agent, mailbox), *settled_claims(message, agent, mailbox)]

@@ -13,9 +13,9 @@ from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
 from gitmaild.rules.commit import one_line, trailers
+from gitmaild.rules.copies import copies
 from gitmaild.rules.due import Due, dues, is_active, is_open, owing
 from gitmaild.rules.mailbox import Held, Mailbox
-from gitmaild.rules.send import copies
 
 COMMITTER = "gitmaild"
 # Where reminders began longer ago, a note may lie on a day where it is not looked for: none is sent again.

@@ -1,6 +1,7 @@
 """Planning a message: its thread, its recipients, its copies, the note where some of them bounce."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -38,6 +39,9 @@ def test_a_message_is_one_blob_at_its_canonical_place_and_in_each_inbox(shop: Sh
             Put("shop/messages/2026/01/01/00/msg_20260101_00000005.md", render.message(message)),
             Put(f"shop/agents/RedCat/inbox/{name}", render.message(message)),
             Put(f"shop/agents/BlueLake/inbox/{name}", render.message(message)),
+            Put("shop/agents/RedCat/met/GreenCastle", b"2026-01-01\n"),
+            Put("shop/agents/BlueLake/met/GreenCastle", b"2026-01-01\n"),
+            Put(f"shop/participants/{sha256(b'br-1').hexdigest()[:2]}/br-1", b"GreenCastle\nRedCat\nBlueLake\n"),
         ),
         trailers=(
             ("Command", "message cmd_20260101_00000005"),

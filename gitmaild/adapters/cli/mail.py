@@ -29,7 +29,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
-def _body(file: str | None) -> str:
+def body_of(file: str | None) -> str:
     """The text of FILE, or of standard input for `-` and for a pipe."""
     if file in (None, "-") and (sys.stdin is None or (file is None and sys.stdin.isatty())):
         return ""
@@ -94,7 +94,7 @@ def send(
     fields += [("ack_required", True)] if ack else []
     fields += [("ack_within", ack_within)] if ack_within else []
     fields += [("attachments", tuple(name for name, _ in files))] if files else []
-    _told(desk, desk.submit("message", frontmatter.write(fields), _body(file), attachments=files))
+    told(desk, desk.submit("message", frontmatter.write(fields), body_of(file), attachments=files))
 
 
 @click.command()
@@ -121,10 +121,10 @@ def reply(desk: Desk, *, message_id: str, to_all: bool, subject: str, importance
         fields += [("to", tuple(others) or (desk.agent,))] + ([("cc", copied)] if copied else [])
     fields += [("subject", subject)] if subject else []
     fields += [("ack_required", True)] if ack else []
-    _told(desk, desk.submit("message", frontmatter.write(fields), _body(file)))
+    told(desk, desk.submit("message", frontmatter.write(fields), body_of(file)))
 
 
-def _told(desk: Desk, receipt: Receipt) -> None:
+def told(desk: Desk, receipt: Receipt) -> None:
     """The answer to a send."""
     recipients = [dict(zip(("name", "state"), text.split(" ", 1), strict=False)) for text in receipt.items("recipients")]
     value = {
