@@ -300,7 +300,7 @@ def _lists(desk: Desk, kind: str) -> None:
     if desk.as_json:
         say_json(rows)
     elif not rows:
-        say(f"no {kind}s yet: gitmaild --as Overseer {kind} set NAME")
+        say(f"no {kind}s yet: gitmaild {kind} set NAME --as Overseer")
     else:
         columns([_list_row(row) for row in rows])
 
@@ -335,7 +335,7 @@ def _with_list_and_delete(below: click.Group, kind: str) -> None:
     def list_(desk: Desk) -> None:
         _lists(desk, kind)
 
-    @below.command("delete", help=f"Remove the {kind} NAME.\n\n\b\nExample:\n  gitmaild --as Overseer {kind} delete old")
+    @below.command("delete", help=f"Remove the {kind} NAME.\n\n\b\nExample:\n  gitmaild {kind} delete old --as Overseer")
     @click.argument("name")
     @desk_of
     def delete(desk: Desk, *, name: str) -> None:
