@@ -21,7 +21,9 @@ def acquaint(message: Message, agents: Iterable[str], mailbox: Mailbox, now: dat
     same = _blob_id(today)
     met = [layout.met(mailbox.project, agent, message.sender) for agent in agents if agent != message.sender]
     puts = [Put(path, today) for path in met if mailbox.tree.oid(path) != same]
-    if message.thread_id != message.id:
+    named = list(named)
+    # Who only asks to be let in has no part in a thread yet.
+    if named and message.thread_id != message.id:
         before = participants(message.thread_id, mailbox)
         after = list(dict.fromkeys((*before, message.sender, *named)))
         if len(after) > len(before):
