@@ -60,14 +60,16 @@ def digest(commit: Landed, tree: BatchTree, changes: dict[str, Change]) -> list[
         _note(place, oid, changes.setdefault(place.project, Change()), moved)
     for (project, agent, name), folder in moved.items():
         changes.setdefault(project, Change()).removed.append(f"agents/{agent}/{folder}/{name}")
-    at_hand = {message.id: message for message in commit.messages}
+    # As the commit's own project sees them.
+    at_hand = {(commit.trailers.get("Project", ""), message.id): message for message in commit.messages}
     found = [
         (place.project, message, oid)
         for place, oid in puts
-        if isinstance(place, Canonical) and (message := at_hand.get(place.message_id) or parsed(tree.blob(oid)))
+        if isinstance(place, Canonical)
+        and (message := at_hand.get((place.project, place.message_id)) or parsed(tree.blob(oid)))
     ]
     mail = [message for _, message, _ in found]
-    _note_delivered(commit, [(place, oid) for place, oid in puts if isinstance(place, Copy)], mail, changes)
+    _note_delivered(commit, puts, mail, changes)
     if is_answered(commit.trailers) and (data := _fresh_answer(commit, mail, [place for place, _ in puts])):
         changes.setdefault(commit.trailers.get("Project", ""), Change()).answers.append(answer_of(commit.trailers, data))
     return [(project, message, oid) for project, message, oid in found if message.sender != POSTMASTER]
@@ -103,11 +105,15 @@ def _note_gone(place: Place, change: Change) -> None:
             pass
 
 
-def _note_delivered(commit: Landed, copies: list[tuple[Copy, str]], mail: list[Message], changes: dict[str, Change]) -> None:
-    """Copies of messages that were sent before: out of a queue, or held until now; and notes of those that went back."""
+def _note_delivered(commit: Landed, puts: list[tuple[Place, str]], mail: list[Message], changes: dict[str, Change]) -> None:
+    """Copies of messages that were sent before: held until now, in or out of a queue; and notes of those that went back."""
     fresh = {hex_of(message.id) for message in mail if "From" in commit.trailers and own(commit.trailers, message)}
     notes = {hex_of(note.id): note for note in mail if note.sender == POSTMASTER and pages.bounced(note)}
-    for place, oid in copies:
+    for place, oid in puts:
+        if isinstance(place, Posted) and place.file.removesuffix(".md").rpartition("_")[2] not in fresh:
+            changes[place.project].delivered.append((place.file, oid))
+        if not isinstance(place, Copy):
+            continue
         digits = place.name.removesuffix(".md").rpartition("_")[2]
         if digits in notes and hex_of(notes[digits].in_reply_to) not in fresh:
             changes[place.project].returned.append(notes[digits])
@@ -190,6 +196,12 @@ def digest_filed(project: str, changes: dict[str, Change], tree: BatchTree) -> N
     for name, oid in dict.fromkeys([*filed, *change.delivered]):
         if message := parsed(tree.blob(oid)):
             _refresh(name, message, project, changes, tree)
+    for path, oid in change.posted.items():
+        # Gone with its queue; or taken, and then it is among the delivered.
+        if not oid and path.startswith("queues/"):
+            name = path.rpartition("/")[2]
+            if message := Mailbox(tree, project).message_in(name):
+                _refresh(name, message, project, changes, tree)
     for note in change.returned:
         if message := Mailbox(tree, project).message(note.in_reply_to):
             _refresh(layout.file_name(message), message, project, changes, tree)

@@ -156,6 +156,15 @@ class Mailbox:
         except (Refused, KeyError, ValueError):
             return None
 
+    def message_in(self, name: str) -> Message | None:
+        """The message whose copies are called `name`. An id has the day of the claim, a name that of the acceptance."""
+        parts = layout.parse_file_name(name)
+        if parts is None:
+            return None
+        day = date.fromisoformat(parts.at[:8])
+        ids = [f"msg_{at:%Y%m%d}_{parts.hex}" for at in (day, day - timedelta(days=1))]
+        return next((found for an_id in ids if (found := self.message(an_id))), None)
+
     def leaves(self, day: str) -> Iterator[str]:
         """Every leaf below a day's directory."""
         for hour in self.tree.names(day):

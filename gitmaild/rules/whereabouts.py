@@ -1,6 +1,7 @@
 """Where the copies of a message are now: what its sender's answer says of each recipient."""
 
 from gitmaild.model import layout
+from gitmaild.model.directory import BOARD, QUEUE
 from gitmaild.model.message import Message
 from gitmaild.model.names import parse_address
 from gitmaild.rules import held
@@ -12,7 +13,7 @@ def states(message: Message, mailbox: Mailbox) -> list[tuple[str, str]]:
     """(recipient, state) of every copy of a message that its sender's project, `mailbox`, has sent.
 
     States are the folders, `held` at a door, `posted` in a queue or on a board. What was taken out of a queue shows as its
-    taker's copy. A board that shows it no longer, for its age, is not told of.
+    taker's copy. What was posted on a board was posted, also where the board shows it no longer.
     """
     found = [(copy.agent, copy.folder) for copy in mailbox.holders(message)]
     found += [(one.recipient, "held") for one in held.waiting(mailbox, message=message)]
@@ -31,8 +32,9 @@ def _posted(text: str, name: str, mailbox: Mailbox) -> list[tuple[str, str]]:
     mailing = mailbox.directory().find(text)
     if mailing is None or mailbox.profile(text) is not None:
         return []
-    where = {"queue": "queues", "board": "boards"}.get(mailing.kind, "")
-    return [(text, "posted") for file, _ in files(where, text, mailbox) if file == name] if where else []
+    if mailing.kind == QUEUE:
+        return [(text, "posted") for file, _ in files("queues", text, mailbox) if file == name]
+    return [(text, "posted")] if mailing.kind == BOARD else []
 
 
 def _elsewhere(text: str, message: Message, mailbox: Mailbox) -> list[tuple[str, str]]:
