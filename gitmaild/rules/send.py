@@ -66,7 +66,7 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
     to, subject, thread = command.to, command.subject, command.thread_id
     if command.in_reply_to:
         original = mailbox.message(command.in_reply_to)
-        if original is None:
+        if original is None or _is_anothers_note(original, command.envelope.agent, mailbox):
             raise refuse(
                 "unknown-message",
                 f"in_reply_to: there is no message {command.in_reply_to}",
@@ -95,6 +95,11 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
         extra=command.extra,
         body=command.body,
     )
+
+
+def _is_anothers_note(message: Message, agent: str, mailbox: Mailbox) -> bool:
+    """True for a note from Postmaster to somebody else: its subject may name blind recipients."""
+    return message.sender == POSTMASTER and mailbox.held(agent, layout.file_name(message)) is None
 
 
 def check_attachments(files: Iterable[Attachment], settings: Settings) -> None:
