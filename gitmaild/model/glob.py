@@ -291,6 +291,15 @@ def _fits_char(token: "Token", char: str) -> bool:
     return token == char if isinstance(token, str) else isinstance(token, Class) and token.has(char)
 
 
+def composed(text: str) -> str:
+    """The text in the one form that Unicode has for it (NFC), in which patterns are written and paths are compared."""
+    if text.isascii():
+        return text
+    from unicodedata import normalize  # noqa: PLC0415 - most paths are ASCII, and a hook must start fast
+
+    return normalize("NFC", text)
+
+
 def without_case(text: str) -> str:
     """The text with each character casefolded, but for the few that would become two: a `?` stands for one."""
     found = text.casefold()

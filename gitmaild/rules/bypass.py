@@ -6,6 +6,7 @@ from itertools import chain, takewhile
 
 from gitmaild.model.changeset import Changeset
 from gitmaild.model.commands import Bypass
+from gitmaild.model.glob import composed
 from gitmaild.model.ids import note_id
 from gitmaild.model.lease import Lease
 from gitmaild.model.message import Message
@@ -74,7 +75,7 @@ def _touched(lease: Lease, command: Bypass) -> list[str]:
         pattern = Pattern.parse(lease.thing.pattern, broad=True)
     except BadPattern:
         return []
-    return [path for path in command.paths if pattern.matches(path)]
+    return [path for path in command.paths if pattern.matches(composed(path))]
 
 
 def _is_recorded(command: Bypass, mailbox: Mailbox, now: datetime) -> bool:
