@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gitmaild.edges import disk
 from gitmaild.edges.disk import Root, read_below
+from gitmaild.edges.plumbing import environment
 from gitmaild.model.commit import Made
 from gitmaild.model.errors import MailError
 
@@ -123,18 +124,16 @@ def _made(git_dir: Path, oid: str, seconds: int) -> Made | None:
 
 
 def _git(git_dir: Path, *arguments: str) -> bytes:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-    }
     command = ["git", f"--git-dir={git_dir}", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *arguments]
     try:
         done = subprocess.run(
-            command, env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE
+            command,
+            env=environment(),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_PATIENCE,
         )
     except (OSError, subprocess.TimeoutExpired):
         return b""
