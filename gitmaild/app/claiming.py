@@ -24,6 +24,7 @@ from gitmaild.model.glob import LITERAL
 from gitmaild.model.ids import digits, mint, stamp
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
+from gitmaild.rules.commit import printable
 from gitmaild.rules.parse import parse
 from gitmaild.rules.send import check_attachments
 
@@ -52,8 +53,8 @@ class Work:
 
     @property
     def file(self) -> str:
-        """Its file's name as a person can read it, whatever bytes that was made of."""
-        return "".join(c if c.isprintable() else "?" for c in self.claim.name)
+        """Its file's name, for people."""
+        return printable(self.claim.name)
 
 
 class Claiming:

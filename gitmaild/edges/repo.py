@@ -18,7 +18,7 @@ from gitmaild.edges.pack import BLOB, COMMIT, Pack
 from gitmaild.edges.plumbing import Damaged, git, git_version
 from gitmaild.edges.ref import Main
 from gitmaild.edges.tree import Tree
-from gitmaild.model.changeset import Changeset, Landed, parse_commit_message
+from gitmaild.model.changeset import IDENTITY, Changeset, Landed, parse_commit_message
 from gitmaild.model.ids import parse_stamp, stamp
 
 # libgit2 would keep 256 MiB of objects and map packs without end; what is read twice is kept by `Tree`.
@@ -38,7 +38,6 @@ _CONFIG = {
     "pack.windowMemory": "16m",
     "core.logAllRefUpdates": "false",
 }
-COMMITTER = "gitmaild <gitmaild@localhost>"
 
 
 class Batch:
@@ -329,5 +328,5 @@ def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:
     above = f"parent {parent.hex()}\n" if parent else ""
     return (
         f"tree {tree.hex()}\n{above}author {change.author} <{change.author}@gitmaild> {seconds} +0000\n"
-        f"committer {COMMITTER} {seconds} +0000\n\n{change.message()}"
+        f"committer {IDENTITY} {seconds} +0000\n\n{change.message()}"
     ).encode()

@@ -7,7 +7,7 @@ with that which notes the mailbox has already: what was sent is read from the tr
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gitmaild.model.changeset import Changeset
+from gitmaild.model.changeset import COMMITTER, Changeset
 from gitmaild.model.commands import Envelope
 from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.message import Message
@@ -17,7 +17,6 @@ from gitmaild.rules.due import Due, dues, is_active, is_open, owing
 from gitmaild.rules.mailbox import Held, Mailbox
 from gitmaild.rules.send import copies
 
-COMMITTER = "gitmaild"
 # Where reminders began longer ago, a note may lie on a day where it is not looked for: none is sent again.
 _LOOKED_FOR = timedelta(days=1)
 

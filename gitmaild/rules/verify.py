@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gitmaild.model import layout
+from gitmaild.model.changeset import COMMITTER, IDENTITY
 from gitmaild.model.errors import Refused
 from gitmaild.model.history import Change, Recorded
 from gitmaild.model.ids import hex_of, parse_stamp, stamp
@@ -19,8 +20,6 @@ from gitmaild.rules import render
 from gitmaild.rules.due import is_open
 from gitmaild.rules.verify_leases import Leases
 
-COMMITTER = "gitmaild"
-_COMMITTER = "gitmaild <gitmaild@localhost>"
 _MODE = "100644"
 
 Read = Callable[[str], bytes | None]
@@ -87,7 +86,7 @@ class Verifier:
         except ValueError:
             yield "no-time", "", f"Accepted: {accepted[:40]!r} is no time"
             return
-        if commit.committer != _COMMITTER or commit.author not in (commit.trailers.get("From"), COMMITTER):
+        if commit.committer != IDENTITY or commit.author not in (commit.trailers.get("From"), COMMITTER):
             who = f"author {commit.author}, committer {commit.committer}"
             yield "rewritten", "", f"{who}: not as gitmaild commits for {commit.trailers.get('From', 'nobody')}"
         if (commit.authored, commit.committed) != (seconds, seconds):
