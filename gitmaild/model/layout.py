@@ -220,7 +220,7 @@ def leases(project: str) -> str:
 
 
 def lease(project: str, lease_id: str) -> str:
-    return f"{project}/leases/{lease_id}.yaml"
+    return f"{leases(project)}/{lease_id}.yaml"
 
 
 def ended_leases(project: str) -> str:
@@ -234,7 +234,7 @@ def lease_queue(project: str) -> str:
 
 
 def lease_request(project: str, number: str) -> str:
-    return f"{project}/lease-queue/{number}.yaml"
+    return f"{lease_queue(project)}/{number}.yaml"
 
 
 def acks_due(project: str) -> str:

@@ -125,7 +125,7 @@ def _original(command: Send, mailbox: Mailbox) -> Message | None:
     if not command.in_reply_to:
         return None
     original = mailbox.message(command.in_reply_to)
-    if original is None:
+    if original is None or _is_anothers_note(original, command.envelope.agent, mailbox):
         raise refuse(
             "unknown-message",
             f"in_reply_to: there is no message {command.in_reply_to}",
@@ -175,6 +175,11 @@ def _message(command: Send, original: Message | None, mailbox: Mailbox, now: dat
         extra=command.extra,
         body=command.body,
     )
+
+
+def _is_anothers_note(message: Message, agent: str, mailbox: Mailbox) -> bool:
+    """True for a note from Postmaster to somebody else: its subject may name blind recipients."""
+    return message.sender == POSTMASTER and mailbox.held(agent, layout.file_name(message)) is None
 
 
 def check_attachments(files: Iterable[Attachment], settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gitmaild.app.alarms import Alarms
 from gitmaild.app.bypasses import Bypasses
+from gitmaild.app.claiming import Claiming
 from gitmaild.app.daemon import Daemon
 from gitmaild.app.filing import Filing
 from gitmaild.app.indexer import Indexer
@@ -21,6 +22,7 @@ from gitmaild.app.ports import Watcher
 from gitmaild.app.roots import Roots
 from gitmaild.app.tending import Tending
 from gitmaild.app.threads import Threads
+from gitmaild.app.tip import Tip
 from gitmaild.edges import commits
 from gitmaild.edges.home import Home, LeaseViews, ThreadIndex
 from gitmaild.edges.lock import Lock
@@ -103,18 +105,10 @@ def _build(
         wall=wall,
         monotonic=monotonic,
     )
-    intake = Intake(
-        repo,
-        mirrors,
-        outboxes,
-        clock=clock,
-        entropy=entropy,
-        settings=limits,
-        alarms=alarms,
-        remember_tip=home.set_tip,
-        tending=Tending(clock, limits, alarms, holdings),
-        landed=indexer.apply,
-    )
+    tending = Tending(clock, limits, alarms, holdings)
+    claiming = Claiming(outboxes, mirrors, clock=clock, entropy=entropy, settings=limits)
+    tip = Tip(repo, mirrors, claiming, tending, clock=clock, alarms=alarms, remember=home.set_tip, landed=indexer.apply)
+    intake = Intake(repo, mirrors, claiming, tip, tending, clock=clock, settings=limits)
     upkeep = Maintenance(
         home.mailbox, repo.pack_count, packs=limits.repack_packs, seconds=limits.repack_seconds, monotonic=monotonic
     )
@@ -127,6 +121,7 @@ def _build(
     daemon = Daemon(
         repo,
         intake,
+        outboxes=outboxes,
         mirrors=mirrors,
         filing=Filing(repo, mirrors, limits, monotonic),
         bypasses=Bypasses(commits.Commits(commits.load(home.marks)), lambda marks: commits.store(home.marks, marks)),
