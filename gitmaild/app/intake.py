@@ -106,11 +106,12 @@ class Intake:
         remember_tip: Callable[[str], None],
         tending: Tending,
         landed: Callable[[Sequence[Landed]], None],
+        answered: Callable[[str, str, str], None] = lambda root, agent, name: None,
     ) -> None:
-        """`landed` is told of commits once the mirrors show them."""
+        """`landed` is told of commits once the mirrors show them, `answered` of a drop (root, agent, name) that is done."""
         self._repo, self._mirrors, self.outboxes = repo, mirrors, outboxes
         self._clock, self._entropy, self._settings, self._alarms = clock, entropy, settings, alarms
-        self._remember_tip, self.tending, self._landed = remember_tip, tending, landed
+        self._remember_tip, self.tending, self._landed, self._answered = remember_tip, tending, landed, answered
         self.roots: dict[str, DeskRoot] = {}
         self.seen = ""  # the tip that the mirrors show
         self.taken: set[str] = set()  # ids in use today, without their prefix
@@ -446,6 +447,7 @@ class Intake:
         self.claims.pop(claim.id, None)
         self.committed.pop(claim.id, None)
         self.tries.pop(claim.id, None)
+        self._answered(claim.root, claim.agent, claim.name)
 
     def settle(self, accepted: dict[str, str]) -> None:
         """Note which claims the mailbox has already: command ids and their commits' kinds. The next pass lets them go."""

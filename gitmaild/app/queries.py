@@ -117,6 +117,10 @@ class Reader:
     def tip(self) -> str:
         return self._repo.tip()
 
+    def let_go(self) -> None:
+        """Forget what reading has left in memory."""
+        self._repo.let_go()
+
     def follows(self, old: str, tip: str) -> bool:
         """True where the history of `tip` leads through the commit `old`."""
         try:
