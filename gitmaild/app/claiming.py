@@ -68,8 +68,10 @@ class Claiming:
         clock: Clock,
         entropy: Callable[[int], bytes],
         settings: Settings,
+        answered: Callable[[str, str, str], None] = lambda root, agent, name: None,
     ) -> None:
-        self._outboxes, self._mirrors = outboxes, mirrors
+        """`answered` is told of a drop (root, agent, name) that is done."""
+        self._outboxes, self._mirrors, self._answered = outboxes, mirrors, answered
         self._clock, self._entropy, self._settings = clock, entropy, settings
         self.roots: dict[str, DeskRoot] = {}
         self.claims: dict[str, Claim] = {}  # claimed and not yet answered
@@ -228,6 +230,7 @@ class Claiming:
         self.claims.pop(claim.id, None)
         self._committed.pop(claim.id, None)
         self._tries.pop(claim.id, None)
+        self._answered(claim.root, claim.agent, claim.name)
 
 
 def envelope_of(claim: Claim, project: str) -> Envelope:

@@ -4,6 +4,7 @@ from datetime import datetime
 from itertools import chain, islice
 
 from gitmaild.app.acks import owed
+from gitmaild.app.people import People
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
 from gitmaild.model.errors import MailError
@@ -27,6 +28,7 @@ class Reader:
 
     def __init__(self, repo: Repo, threads: Threads, settings: Settings) -> None:
         self._repo, self._threads, self._settings = repo, threads, settings
+        self.people = People(repo, settings)
 
     def message(self, project: str, message_id: str) -> Message | None:
         """A message of the project. Notes from Postmaster are at their readers' desks alone: they name blind recipients."""
@@ -119,6 +121,10 @@ class Reader:
 
     def tip(self) -> str:
         return self._repo.tip()
+
+    def let_go(self) -> None:
+        """Forget what reading has left in memory."""
+        self._repo.let_go()
 
     def follows(self, old: str, tip: str) -> bool:
         """True where the history of `tip` leads through the commit `old`."""

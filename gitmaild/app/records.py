@@ -54,6 +54,14 @@ class Records:
         messages = [message for an_id in found.sent if (message := self.reader.message(project, an_id))]
         return found.told({message.id: message.subject for message in messages})
 
+    def log(
+        self, project: str, *, limit: int, author: str = "", thread_id: str = "", changes: bool = False
+    ) -> Iterator[Recorded]:
+        """The newest commits of a project, the newest first. A commit that gitmaild did not make may be of any."""
+        grep = f"Thread-Id: {thread_id}" if thread_id else ""
+        found = self._history.newest(self.reader.tip(), author=author, grep=grep, changes=changes)
+        return islice((commit for commit in found if is_of(commit, project)), limit)
+
     def verify(self, told: Callable[[int, int], None] = lambda done, of: None) -> Iterator[Finding]:
         """Everything in the history that is not as gitmaild writes it. `told(done, of)` hears how far it is."""
         tip = self.reader.tip()

@@ -4,12 +4,13 @@ import contextlib
 import ctypes
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gitmaild.app.alarms import Alarms
+from gitmaild.app.bell import Bell
 from gitmaild.app.bypasses import Bypasses
 from gitmaild.app.claiming import Claiming
 from gitmaild.app.daemon import Daemon
@@ -29,6 +30,7 @@ from gitmaild.edges.lock import Lock
 from gitmaild.edges.maintenance import Maintenance
 from gitmaild.edges.notify import Notifier
 from gitmaild.edges.repo import Repo
+from gitmaild.model.changeset import Landed
 from gitmaild.model.clock import Clock
 from gitmaild.model.drop import Hint
 from gitmaild.model.settings import Settings
@@ -60,15 +62,21 @@ def open_office(
     monotonic: Callable[[], float] = uptime,
     limits: Settings | None = None,
     watcher: Watcher | None = None,
+    bell: Bell | None = None,
 ) -> Office:
-    """Take the lock and recover. Raises `Locked` where another gitmaild has it, `Damaged` for a broken mailbox."""
+    """Take the lock and recover. Raises `Locked` where another gitmaild has it, `Damaged` for a broken mailbox.
+
+    `bell` is rung for doors of this process.
+    """
     home.make()
     limits = limits or settings(home, environment)
     home.check_file_system(allow_network=limits.allow_network_fs)
     lock = Lock(home.lock)
     lock.acquire()
     try:
-        daemon, stop = _build(home, environment, limits, wall=wall, entropy=entropy, monotonic=monotonic, watcher=watcher)
+        daemon, stop = _build(
+            home, environment, limits, wall=wall, entropy=entropy, monotonic=monotonic, watcher=watcher, bell=bell or Bell()
+        )
         daemon.begin(home.tip())
     except BaseException:
         lock.release()
@@ -85,6 +93,7 @@ def _build(
     entropy: Callable[[int], bytes],
     monotonic: Callable[[], float],
     watcher: Watcher | None,
+    bell: Bell,
 ) -> tuple[Daemon, Callable[[], None]]:
     """The daemon, and what ends the processes that it has started."""
     repo = Repo.create(home.mailbox)
@@ -106,8 +115,17 @@ def _build(
         monotonic=monotonic,
     )
     tending = Tending(clock, limits, alarms, holdings)
-    claiming = Claiming(outboxes, mirrors, clock=clock, entropy=entropy, settings=limits)
-    tip = Tip(repo, mirrors, claiming, tending, clock=clock, alarms=alarms, remember=home.set_tip, landed=indexer.apply)
+    claiming = Claiming(outboxes, mirrors, clock=clock, entropy=entropy, settings=limits, answered=bell.answered)
+    tip = Tip(
+        repo,
+        mirrors,
+        claiming,
+        tending,
+        clock=clock,
+        alarms=alarms,
+        remember=home.set_tip,
+        landed=lambda commits: _landed(commits, indexer, bell),
+    )
     intake = Intake(repo, mirrors, claiming, tip, tending, clock=clock, settings=limits)
     upkeep = Maintenance(
         home.mailbox, repo.pack_count, packs=limits.repack_packs, seconds=limits.repack_seconds, monotonic=monotonic
@@ -143,6 +161,11 @@ def _build(
         monotonic=monotonic,
     )
     return daemon, upkeep.stop
+
+
+def _landed(commits: Sequence[Landed], indexer: Indexer, bell: Bell) -> None:
+    indexer.apply(commits)
+    bell.landed()
 
 
 def _inotify() -> Watcher:

@@ -13,7 +13,6 @@ import click
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import escaped, fail
-from gitmaild.app import reading
 
 _POLL = 0.2
 _QUIET = 3.0
@@ -73,9 +72,7 @@ def audit(desk: Desk, *, thread_id: str, moment: str | None) -> None:
       gitmaild audit br-123
       gitmaild audit br-123 --at 2026-11-22T15:00:00Z --json
     """
-    now = wiring.wall_clock()
-    at = reading.parse_since(moment, now) if moment else now
-    value = wiring.open_records(desk.home).audit(desk.project.slug, thread_id, at)
+    value = desk.ask("audit", {"thread_id": thread_id, "at": moment})
     desk.answer(value, "\n".join(_audited(value)))
     if not value["messages"]:
         fail(1, f"no messages in thread {thread_id} by {value['at']}")

@@ -15,6 +15,7 @@ import click
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import fail, say, say_json
+from gitmaild.adapters.client.answers import logged
 
 if TYPE_CHECKING:
     from gitmaild.wiring.office import Office
@@ -208,9 +209,7 @@ def _git(desk: Desk, *arguments: str, capture: bool = False) -> str:
 
 def _commit(oid: str, author: str, at: str, subject: str, trailers: str) -> dict[str, Any]:
     pairs = (line.partition(": ") for line in trailers.strip().splitlines())
-    return {"commit": oid, "author": author, "at": at, "subject": subject} | {
-        "trailers": {key: value for key, _, value in pairs}
-    }
+    return logged(oid, author, at, subject, {key: value for key, _, value in pairs})
 
 
 @click.command()
