@@ -251,8 +251,6 @@ def items(value: Any) -> tuple[str, ...]:
 def _value(parameter: Parameter, value: Any) -> frontmatter.Written:
     if parameter.type == "list":
         return items(value)
-    if isinstance(value, Mapping) and "id" in value:
-        return str(value["id"])
     if isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
