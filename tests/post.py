@@ -92,7 +92,7 @@ class Post:
         raise AssertionError(f"still busy: {self.office_claims()} {list(self._outboxes())}")
 
     def office_claims(self) -> list[str]:
-        return sorted(self.start().daemon.intake.claims)
+        return sorted(self.start().daemon.intake.claiming.claims)
 
     def _outboxes(self) -> Iterator[Path]:
         """What asks to be taken, in every outbox whose desk is not a symlink."""

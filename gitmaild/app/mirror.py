@@ -12,6 +12,7 @@ from gitmaild.model.ids import hex_of, parse_stamp
 from gitmaild.model.layout import FOLDERS, AttachmentPath, Copy
 from gitmaild.model.message import Message
 from gitmaild.model.settings import Settings
+from gitmaild.rules.boards import files
 from gitmaild.rules.mailbox import Mailbox
 
 # The guard's copy of who holds what, in each root (`model.leaseview`).
@@ -70,6 +71,27 @@ class Mirror:
         path = f"files/{place.sha256}/{place.name}"
         if data is not None and self.root.read(path) != data:
             self.root.put(path, data)
+
+    def posted(self, path: str, data: bytes | None) -> None:
+        """Show a message of a queue or a board, or show it no longer. `path` is in the root."""
+        if data is None:
+            self.root.remove(path)
+        else:
+            self.root.put(path, data, mtime_ns=created(path.rpartition("/")[2]))
+
+    def show_posted(self, mailbox: Mailbox) -> None:
+        """Show what lies in queues and on boards, and nothing else there."""
+        for where in ("queues", "boards"):
+            lists = [name[:-1] for name in mailbox.tree.names(f"{mailbox.project}/{where}")]
+            wanted = {f"{where}/{name}/{file}": at for name in lists for file, at in files(where, name, mailbox)}
+            here = [f"{where}/{name}" for name in self.root.names(where) if name[0] != "."]
+            for path in [f"{box}/{file}" for box in here for file in self.root.names(box)]:
+                if path not in wanted:
+                    self.root.remove(path)
+            for path, at in wanted.items():
+                data = mailbox.tree.read(at)
+                if data is not None and self.root.read(path, limit=1 << 26) != data:
+                    self.posted(path, data)
 
     def lease(self, lease_id: str, data: bytes | None) -> None:
         """Show a lease that is held, or show it no longer."""

@@ -18,6 +18,7 @@ from gitmaild.model.changeset import Landed, parse_commit_message
 from gitmaild.model.errors import MailError
 from gitmaild.model.ids import hex_of, message_id, thread_file
 from gitmaild.model.layout import AttachmentPath, Canonical, Copy, LeasePath, ProfilePath
+from gitmaild.model.message import Message
 from gitmaild.model.names import is_desk_name
 from gitmaild.model.settings import Settings
 from gitmaild.rules import pages
@@ -99,10 +100,11 @@ class Mirrors:
         for commit in landed:
             for project, message, oid in digest(commit, tree, changes):
                 self.threads.add(project, message, oid)
-        self._crowds |= {project for project, change in changes.items() if change.agents}
+        self._crowds |= {project for project, change in changes.items() if change.agents or change.directory}
         self.threads.settle()
+        for project in [*changes]:
+            digest_filed(project, changes, tree)
         for project, change in changes.items():
-            digest_filed(project, change, tree)
             if change.leases or change.agents:
                 change.view = self._view(project, tree)
                 self._views.put(project, change.view)
@@ -216,6 +218,7 @@ class Mirrors:
         for place in places:
             if isinstance(place, ProfilePath):
                 mirror.agent(place.agent)
+        mirror.show_posted(mailbox)
         touched = dict.fromkeys((p.agent, p.name) for p in places if isinstance(p, Copy))
         answers = [c for c in commits if is_answered(c.trailers) and c.trailers.get("Project") == mirror.project]
         puts = [(layout.recognise(path), oid) for commit in commits for path, oid in commit.puts]
@@ -231,11 +234,27 @@ class Mirrors:
             held = mailbox.held(agent, name)
             if held and held.folder != "inbox" and (message := parsed(mailbox.tree.read(held.path))):
                 mirror.refresh(message, sent_page(message, mailbox))
+        self._refresh_others(mirror, commits, mailbox)
         # Asked of the commits: the index has its own checkpoint, and may have come further than this root.
         mail = [parsed(self._repo.blob(oid)) for p, oid in puts if isinstance(p, Canonical) and p.project == mirror.project]
         spoken = {thread_file(message.thread_id) for message in mail if message}
         self._put_pages(mirror, [page for page in self.threads.newest(mirror.project) if page in spoken])
         mirror.root.put("agents.md", _agents_page(mailbox), mode=0o644)
+
+    def _refresh_others(self, mirror: Mirror, commits: list[Landed], mailbox: Mailbox) -> None:
+        """Answers whose message was read in another project, was held until now, or lies in a queue no longer."""
+        ids = [word for commit in commits for word in commit.trailers.get("Message-Id", "").split(", ") if word]
+        ids += [note.in_reply_to for commit in commits for note in self._notes(commit)]
+        for an_id in dict.fromkeys(ids):
+            if message := mailbox.message(an_id):
+                mirror.refresh(message, sent_page(message, mailbox))
+
+    def _notes(self, commit: Landed) -> list[Message]:
+        """The notes of a commit that tells of held mail which went back."""
+        if commit.trailers.get("Command", "").partition(" ")[0] not in ("contact-deny", "contact-policy", "send-back"):
+            return []
+        puts = [oid for path, oid in commit.puts if isinstance(layout.recognise(path), Canonical)]
+        return [message for oid in puts if (message := parsed(self._repo.blob(oid)))]
 
     def _rebuild(self, mirror: Mirror, tip: str) -> None:
         """Make a root from nothing but the tip; what is there and right stays untouched."""
@@ -243,6 +262,7 @@ class Mirrors:
         mailbox = Mailbox(self._repo.tree(tip), mirror.project)
         mirror.desks = set(mirror.root.desks())
         self._fill_desks(mirror, mailbox, mirror.desks, tip)
+        mirror.show_posted(mailbox)
         for place, path in mailbox.attachments():
             mirror.attachment(place, mailbox.tree.read(path))
         newest = self.threads.newest(mirror.project)
@@ -292,4 +312,5 @@ class Mirrors:
 
 
 def _agents_page(mailbox: Mailbox) -> bytes:
-    return pages.agents(profile for name in mailbox.agents() if (profile := mailbox.profile(name)))
+    profiles = [profile for name in mailbox.agents() if (profile := mailbox.profile(name))]
+    return pages.agents(profiles, mailbox.directory())

@@ -4,12 +4,14 @@ from datetime import datetime
 from itertools import chain, islice
 
 from gitmaild.app.acks import owed
+from gitmaild.app.people import People
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
 from gitmaild.model.errors import MailError
 from gitmaild.model.ids import MESSAGE_ID, stamp
 from gitmaild.model.lease import ACTIVE, Lease
 from gitmaild.model.message import Message
+from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules.due import is_open, owing
 from gitmaild.rules.fields import did_you_mean
@@ -26,9 +28,12 @@ class Reader:
 
     def __init__(self, repo: Repo, threads: Threads, settings: Settings) -> None:
         self._repo, self._threads, self._settings = repo, threads, settings
+        self.people = People(repo, settings)
 
     def message(self, project: str, message_id: str) -> Message | None:
-        return self._mailbox(project).message(message_id) if MESSAGE_ID.fullmatch(message_id) else None
+        """A message of the project. Notes from Postmaster are at their readers' desks alone: they name blind recipients."""
+        found = self._mailbox(project).message(message_id) if MESSAGE_ID.fullmatch(message_id) else None
+        return found if found and found.sender != POSTMASTER else None
 
     def thread(self, project: str, thread_id: str) -> list[Message]:
         """A thread's messages, oldest first. What the thread index has not seen yet is read from the commits after it."""
@@ -98,7 +103,7 @@ class Reader:
         """(message id, agent) of what is not acknowledged in a thread; blind recipients are left out."""
         mailbox = self._mailbox(project)
         asked = (message for message in messages if message.ack_required)
-        return [(m.id, held.agent) for m in asked for held in owing(m, mailbox) if is_open(held.agent, m)]
+        return [(m.id, held.agent) for m in asked for held in owing(m, mailbox) if is_open(held.agent, m, mailbox)]
 
     def agents(self, project: str) -> list[Profile]:
         mailbox = self._mailbox(project)
@@ -137,7 +142,8 @@ class Reader:
             return []
         prefix = f"{project}/messages/"
         puts = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
-        return [message for path, oid in puts if path.startswith(prefix) and (message := parsed(self._repo.blob(oid)))]
+        found = (parsed(self._repo.blob(oid)) for path, oid in puts if path.startswith(prefix))
+        return [message for message in found if message and message.sender != POSTMASTER]
 
 
 def lease_fields(lease: Lease, now: datetime, *, soon: int) -> dict[str, object]:

@@ -50,7 +50,7 @@ class Receipt:
 
     def items(self, key: str) -> tuple[str, ...]:
         value = self.answer.get(key, ())
-        return (value,) if isinstance(value, str) else value
+        return frontmatter.as_list(frontmatter.Field(value, 0)) if isinstance(value, str) else value
 
 
 class AttachmentWaits(MailError):

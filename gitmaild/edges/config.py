@@ -7,10 +7,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from gitmaild.model.contact import POLICIES
 from gitmaild.model.errors import MailError
 from gitmaild.model.settings import Settings
 
 _PREFIX = "GITMAILD_"
+# Settings that are known by other names elsewhere.
+_ALIASES = {"CONTACT_ENFORCEMENT_ENABLED": "contact_enforcement"}
 # Variables that are ours and are not settings.
 _OTHERS = frozenset({"HOME", "PROJECT", "AGENT", "GUARD_MODE", "LOG"})
 
@@ -23,8 +26,9 @@ class BadConfig(MailError):
 
 def load(path: Path, environment: Mapping[str, str]) -> tuple[Settings, list[str]]:
     """(settings, warnings). The environment wins over the file. Raises `BadConfig` with every key that is wrong."""
-    given = _file(path) if path.exists() else {}
+    given = {_ALIASES.get(key, key): value for key, value in (_file(path) if path.exists() else {}).items()}
     warnings = [f"{path.name}: unknown setting {key!r} is ignored" for key in given if key not in _KEYS]
+    given |= {key: environment[name] for name, key in _ALIASES.items() if name in environment}
     for name in environment:
         key = name.removeprefix(_PREFIX).lower()
         if name.startswith(_PREFIX) and key.upper() not in _OTHERS:
@@ -45,7 +49,12 @@ def load(path: Path, environment: Mapping[str, str]) -> tuple[Settings, list[str
 
 
 # Settings that are one of a few words.
-_WORDS = {"names": ("camelcase", "wordlist"), "search_engine": ("whoosh", "fts5")}
+_WORDS = {
+    "names": ("camelcase", "wordlist"),
+    "search_engine": ("whoosh", "fts5"),
+    "contact_policy": POLICIES,
+    "cross_project_policy": POLICIES,
+}
 
 _KEYS = {field.name: type(getattr(Settings(), field.name)) for field in fields(Settings)}
 

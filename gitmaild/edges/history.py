@@ -3,7 +3,6 @@
 Nothing of the user's configuration is in the way, and no replaced object either: what is read is what was committed.
 """
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from gitmaild.edges.repo import Damaged
+from gitmaild.edges.plumbing import Damaged, environment
 from gitmaild.model.history import Change, Recorded
 
 _AT_ONCE = 1 << 20
@@ -104,17 +103,9 @@ def _literal(text: str) -> str:
 @contextmanager
 def _running(command: list[str], *, answers: bool = False) -> Iterator[tuple[IO[bytes] | None, IO[bytes]]]:
     """Git's input, where it `answers`, and its output. Raises `Damaged` where it ends badly; who lets go early ends it."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-    }
     source = subprocess.PIPE if answers else subprocess.DEVNULL
     child = subprocess.Popen(
-        command, env=environment, cwd="/", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 16
+        command, env=environment(), cwd="/", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 16
     )
     assert child.stdout is not None
     try:

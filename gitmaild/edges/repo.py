@@ -1,14 +1,12 @@
 """The mailbox repository: one bare git repository, one branch, and the truth.
 
-Reading is pygit2. Writing is `edges.pack` and the ref below: a pack is durable before the ref moves, the ref is durable
-before anybody is told. The ref moves by compare-and-swap under git's own lock file, so a commit made by another program is
-noticed, never overwritten.
+Reading is pygit2. Writing is `edges.pack` and `edges.ref`: a pack is durable before the ref moves, the ref is durable before
+anybody is told.
 """
 
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +15,12 @@ import pygit2
 
 from gitmaild.edges import disk
 from gitmaild.edges.pack import BLOB, COMMIT, Pack
+from gitmaild.edges.plumbing import Damaged, git, git_version
+from gitmaild.edges.ref import Main
 from gitmaild.edges.tree import Tree
-from gitmaild.model.changeset import Changeset, Landed, parse_commit_message
-from gitmaild.model.errors import MailError, Verdict
+from gitmaild.model.changeset import IDENTITY, Changeset, Landed, parse_commit_message
 from gitmaild.model.ids import parse_stamp, stamp
 
-MAIN = "refs/heads/main"
 # libgit2 would keep 256 MiB of objects and map packs without end; what is read twice is kept by `Tree`.
 pygit2.settings.cache_max_size(8 << 20)
 pygit2.settings.mwindow_size = 1 << 20
@@ -40,20 +38,6 @@ _CONFIG = {
     "pack.windowMemory": "16m",
     "core.logAllRefUpdates": "false",
 }
-COMMITTER = "gitmaild <gitmaild@localhost>"
-
-
-class Stale(MailError):
-    """The tip is not the one that a batch was planned on."""
-
-    code = "stale"
-    verdict = Verdict.TEMPORARY
-
-
-class Damaged(MailError):
-    """The repository cannot be read: a corrupt object, a broken ref."""
-
-    code = "damaged-mailbox"
 
 
 class Batch:
@@ -110,7 +94,7 @@ class Repo:
         self.damaged: dict[str, str] = {}  # blobs that could not be read, and why
         self._packs = path / "objects" / "pack"
         self._tree: tuple[str, Tree] | None = None
-        self._left_lock = False
+        self._main = Main(path)
 
     @classmethod
     def create(cls, path: Path) -> "Repo":
@@ -118,7 +102,7 @@ class Repo:
         if not (path / "HEAD").exists():
             draft = path.with_name(f".{path.name}.draft")
             shutil.rmtree(draft, ignore_errors=True)  # what a killed `create` left
-            formats = ["--object-format=sha1"] + (["--ref-format=files"] if _git_version() >= (2, 45) else [])
+            formats = ["--object-format=sha1"] + (["--ref-format=files"] if git_version() >= (2, 45) else [])
             git(draft, "init", "--quiet", "--bare", "--template=", *formats, str(draft), bare=False)
             (draft / "HEAD").write_text(_BRANCH)
             for key, value in _CONFIG.items():
@@ -139,19 +123,7 @@ class Repo:
 
     def tip(self) -> str:
         """The commit that main leads to; '' for an empty mailbox. Raises `Damaged` for a ref that is not one."""
-        try:
-            text = (self.path / MAIN).read_text(errors="replace").strip()
-        except FileNotFoundError:
-            return self._packed_tip()
-        return _checked(text, self.path / MAIN)
-
-    def _packed_tip(self) -> str:
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.path / "packed-refs").read_text(errors="replace").splitlines():
-                oid, _, name = line.partition(" ")
-                if name == MAIN:
-                    return _checked(oid, self.path / "packed-refs")
-        return ""
+        return self._main.tip()
 
     def has(self, oid: str) -> bool:
         return bool(oid) and oid in self._git
@@ -277,35 +249,8 @@ class Repo:
         Raises `Stale` or OSError. Nothing has changed then, but for one case: where the disk refuses to sync the directory
         after the ref was renamed, `tip` already says `new`, and whether that outlives a power cut is open.
         """
-        lock = self.path / f"{MAIN}.lock"
         try:
-            if self._left_lock:
-                lock.unlink(missing_ok=True)
-                self._left_lock = False
-            # Under git's own lock from here on: a push or an update-ref waits, or we find that it was first.
-            fd = _lock_ref(lock)
-        except BaseException:
-            self.discard()
-            raise
-        try:
-            try:
-                disk.write_all(fd, f"{new}\n".encode())
-                disk.sync(fd)
-            finally:
-                os.close(fd)
-            if self.tip() != old:
-                raise Stale(f"main is at {self.tip()}, not at {old}")
-            keep = pack.land(self._packs)
-            lock.rename(self.path / MAIN)
-        except BaseException:
-            self.discard()
-            # A disk that refuses everything keeps the lock as well; the next attempt knows it for ours.
-            self._left_lock = True
-            with contextlib.suppress(OSError):
-                lock.unlink()
-                self._left_lock = False
-            raise
-        try:
+            keep = self._main.move(old, new, first=lambda: pack.land(self._packs))
             self.secure()
         except BaseException:
             self.discard()
@@ -317,12 +262,11 @@ class Repo:
 
     def secure(self) -> None:
         """Bring main, as it stands, to the disk: for a tip whose writer died, or whose disk refused, before its own sync."""
-        disk.sync_directory((self.path / MAIN).parent)
+        self._main.secure()
 
     def set_tip(self, oid: str) -> None:
         """Write main anew, for a ref that was found broken."""
-        (self.path / MAIN).parent.mkdir(parents=True, exist_ok=True)
-        disk.replace(self.path / MAIN, f"{oid}\n".encode(), mode=0o644, durable=True)
+        self._main.set(oid)
         self.discard()
 
     def count(self, tip: str) -> int:
@@ -374,22 +318,9 @@ def _reading(what: str) -> Iterator[None]:
         raise Damaged(f"{what} cannot be read: {error}") from error
 
 
-def _checked(oid: str, source: Path) -> str:
-    if len(oid) == 40 and all(c in "0123456789abcdef" for c in oid):
-        return oid
-    raise Damaged(f"{source} is not a ref: {oid[:60]!r}")
-
-
 def _message(commit: pygit2.Commit) -> str:
     """A commit's message. Whatever encoding a foreign commit declares, its bytes are read as the UTF-8 that ours are."""
     return bytes(commit.raw_message).decode("utf-8", "replace")
-
-
-def _lock_ref(lock: Path) -> int:
-    try:
-        return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except FileExistsError as error:
-        raise Stale(f"{lock} is held by another program") from error
 
 
 def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:
@@ -397,27 +328,5 @@ def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:
     above = f"parent {parent.hex()}\n" if parent else ""
     return (
         f"tree {tree.hex()}\n{above}author {change.author} <{change.author}@gitmaild> {seconds} +0000\n"
-        f"committer {COMMITTER} {seconds} +0000\n\n{change.message()}"
+        f"committer {IDENTITY} {seconds} +0000\n\n{change.message()}"
     ).encode()
-
-
-def _git_version() -> tuple[int, ...]:
-    words = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()
-    return tuple(int(part) for part in words[2].split(".")[:2] if part.isdigit())
-
-
-def git(repository: Path, *arguments: str, bare: bool = True) -> str:
-    """Run git on a mailbox, with nothing of the user's configuration or of a calling hook's environment in its way."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environment |= {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-    }
-    command = ["git", *([f"--git-dir={repository}"] if bare else []), "-c", "core.hooksPath=/dev/null", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise Damaged(f"git {arguments[0]}: {done.stderr.strip() or f'exit {done.returncode}'}")
-    return done.stdout

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gitmaild.model.ids import LEASE_ID, MESSAGE_ID, hex_of
 from gitmaild.model.message import IMPORTANCE, Message
-from gitmaild.model.names import is_desk_name, is_slug
+from gitmaild.model.names import is_desk_name, is_list_name, is_slug
 
 FORMAT = "1"
 FOLDERS = ("inbox", "read", "acked")
@@ -27,6 +27,9 @@ _SHARD = r"(\d{4}/\d\d/\d\d/\d\d)(?:/\d{3,6})?"
 _COPY = re.compile(rf"([a-z0-9-]+)/agents/([A-Za-z]+)/(inbox|read|acked)/{_SHARD}/([^/]+)", re.ASCII)
 _CANONICAL = re.compile(rf"([a-z0-9-]+)/messages/{_SHARD}/(msg_\d{{8}}_[0-9a-f]{{8,32}})\.md", re.ASCII)
 _PROFILE = re.compile(r"([a-z0-9-]+)/agents/([A-Za-z]+)/profile\.yaml")
+_POSTED = re.compile(rf"([a-z0-9-]+)/(queues|boards)/([a-z0-9-]+)/{_SHARD}/([^/]+)", re.ASCII)
+_HELD = re.compile(r"([a-z0-9-]+)/held/\d{8}T\d{6}\.\d{6}Z_([A-Za-z]+)_([0-9a-f]{8,32})\.yaml", re.ASCII)
+_DIRECTORY = re.compile(r"([a-z0-9-]+)/(?:roles|lists/[a-z0-9-]+)\.yaml")
 _LEASE = re.compile(rf"([a-z0-9-]+)/leases/({LEASE_ID.pattern})\.yaml", re.ASCII)
 _ATTACHMENT = re.compile(rf"([a-z0-9-]+)/attachments/([0-9a-f]{{2}})/(\2[0-9a-f]{{62}})/({ATTACHMENT_NAME})")
 
@@ -83,10 +86,36 @@ class LeasePath:
     lease_id: str
 
 
-Place = Copy | Canonical | ProfilePath | AttachmentPath | LeasePath
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message in a queue or on a board."""
+
+    project: str
+    where: str  # `queues` or `boards`
+    name: str  # of the queue or board
+    file: str
 
 
-def recognise(path: str) -> Place | None:
+@dataclass(frozen=True, slots=True)
+class HeldPath:
+    """A record of mail that waits at somebody's door."""
+
+    project: str
+    agent: str
+    hex: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPath:
+    """A file that says who stands for whom: roles, a group, a queue, a board."""
+
+    project: str
+
+
+Place = Posted | HeldPath | DirectoryPath | Copy | Canonical | ProfilePath | AttachmentPath | LeasePath
+
+
+def recognise(path: str) -> Place | None:  # noqa: C901 - a branch for each kind of path
     """What a path of the tree means to a mirror; None for everything that a mirror must not write.
 
     Whoever made the commit, only names that pass here ever become file names in a desk.
@@ -102,11 +131,27 @@ def recognise(path: str) -> Place | None:
         return Canonical(m[1], m[3])
     elif (m := _PROFILE.fullmatch(path)) and is_desk_name(m[2]):
         return ProfilePath(m[1], m[2])
+    elif m := _POSTED.fullmatch(path):
+        return _posted(*m.groups())
+    elif (m := _HELD.fullmatch(path)) and is_desk_name(m[2]):
+        return HeldPath(m[1], m[2], m[3])
+    elif m := _DIRECTORY.fullmatch(path):
+        return DirectoryPath(m[1])
     elif m := _LEASE.fullmatch(path):
         return LeasePath(m[1], m[2])
     elif m := _ATTACHMENT.fullmatch(path):
         return AttachmentPath(m[1], m[3], m[4])
     return None
+
+
+def _posted(project: str, where: str, name: str, hour: str, file: str) -> Posted | None:
+    parts = parse_file_name(file)
+    return Posted(project, where, name, file) if is_list_name(name) and parts and parts.shard == hour else None
+
+
+def is_timed(path: str) -> bool:
+    """True for a record of something that happens by itself when its time comes."""
+    return path.split("/", 2)[1] in ("held", "claims", "acks-due") if path.count("/") > 1 else False
 
 
 def subject_slug(subject: str) -> str:
@@ -116,7 +161,8 @@ def subject_slug(subject: str) -> str:
 
 def file_name(message: Message) -> str:
     at = message.created.strftime("%Y%m%dT%H%M%S.%fZ")
-    return f"{at}_{message.importance}_{message.sender}_{subject_slug(message.subject)}_{hex_of(message.id)}.md"
+    sender = message.sender.partition("@")[0]
+    return f"{at}_{message.importance}_{sender}_{subject_slug(message.subject)}_{hex_of(message.id)}.md"
 
 
 def parse_file_name(name: str) -> FileName | None:
@@ -174,7 +220,7 @@ def leases(project: str) -> str:
 
 
 def lease(project: str, lease_id: str) -> str:
-    return f"{project}/leases/{lease_id}.yaml"
+    return f"{leases(project)}/{lease_id}.yaml"
 
 
 def ended_leases(project: str) -> str:
@@ -188,7 +234,7 @@ def lease_queue(project: str) -> str:
 
 
 def lease_request(project: str, number: str) -> str:
-    return f"{project}/lease-queue/{number}.yaml"
+    return f"{lease_queue(project)}/{number}.yaml"
 
 
 def acks_due(project: str) -> str:
@@ -199,3 +245,65 @@ def acks_due(project: str) -> str:
 def fence(project: str) -> str:
     """The file that holds the last fencing number."""
     return f"{project}/fence.yaml"
+
+
+def moment(at: datetime) -> str:
+    """A time as it stands at the head of a file name, so that names sort by it."""
+    return f"{at:%Y%m%dT%H%M%S.%fZ}"
+
+
+def contacts(project: str, agent: str) -> str:
+    """What an agent has said of whose mail it takes."""
+    return f"{project}/contacts/{agent}"
+
+
+def contact(project: str, agent: str, other: str) -> str:
+    return f"{project}/contacts/{agent}/with/{other}.yaml"
+
+
+def contact_policy(project: str, agent: str) -> str:
+    return f"{project}/contacts/{agent}/policy.yaml"
+
+
+def quiet(project: str, agent: str) -> str:
+    """Until when an agent is not to be disturbed."""
+    return f"{project}/contacts/{agent}/dnd.yaml"
+
+
+def met(project: str, agent: str, other: str) -> str:
+    """The day on which an agent last had mail from another."""
+    return f"{project}/agents/{agent}/met/{other}"
+
+
+def participants(project: str, page: str, digest: str) -> str:
+    """Who has written or been written to in a thread; `page` names its page, `digest` spreads the files."""
+    return f"{project}/participants/{digest[:2]}/{page}"
+
+
+def held(project: str) -> str:
+    """Mail that waits at its recipients' doors, one file each, named so that what waits least comes first."""
+    return f"{project}/held"
+
+
+def returned(project: str, message_id: str) -> str:
+    """Below it, why a message that was held went back, one file a recipient."""
+    return f"{project}/returned/{day_of(message_id)}/{hex_of(message_id)}"
+
+
+def roles(project: str) -> str:
+    return f"{project}/roles.yaml"
+
+
+def lists(project: str) -> str:
+    """Groups, queues and boards, one file each."""
+    return f"{project}/lists"
+
+
+def posted(project: str, where: str, name: str) -> str:
+    """The messages of a queue or a board; `where` is `queues` or `boards`."""
+    return f"{project}/{where}/{name}"
+
+
+def claims(project: str) -> str:
+    """What was taken out of queues and is not acknowledged, one file each, named so that the next to go back comes first."""
+    return f"{project}/claims"

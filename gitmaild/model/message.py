@@ -13,8 +13,9 @@ Value = str | tuple[str, ...]
 class Message:
     """An accepted message. It never changes; its state is the folder that a recipient's copy lies in.
 
-    `to` and `cc` are addresses as they were written. Blind recipients are nowhere in a message. `extra` holds the fields
-    that gitmaild does not know, kept in the order they were written.
+    `to` and `cc` are addresses as they were written, and `sender` is one: `GreenCastle@shop` for mail from another project.
+    Blind recipients are nowhere in a message. `extra` holds the fields that gitmaild does not know, kept in the order they
+    were written.
     """
 
     id: str
@@ -29,5 +30,7 @@ class Message:
     in_reply_to: str = ""
     attachments: tuple[str, ...] = ()
     ack_within: int = 0  # seconds until acknowledgements are overdue; 0: the sender set no time
+    roles: tuple[str, ...] = ()  # `Mayor=GreenCastle`: who held a role that it was written to
+    hops: int = 0  # how many automatic answers in a row it is the last of; 0 for what a person or an agent wrote
     extra: tuple[tuple[str, Value], ...] = ()
     body: str = ""

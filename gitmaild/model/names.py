@@ -18,6 +18,10 @@ RESERVED = (OVERSEER, POSTMASTER)
 RULE = "an agent's name is two or more capitalised words, letters only, at most 40: GreenCastle, RedCat"
 
 _NAME = re.compile(r"(?:[A-Z][a-z]+){2,}")
+_ROLE = re.compile(r"[A-Z][a-z]{1,39}")
+_LIST = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+# What may be written to: as wide as it can be, so that a slip of the pen gets a "did you mean".
+_ADDRESSED = re.compile(r"[A-Za-z]{2,40}|[a-z][a-z0-9-]{1,39}")
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
 _PROGRAMS = frozenset(
     "aider amp claude claudecode cline codex codexcli copilot cursor gemini geminicli goose opencode windsurf".split()
@@ -62,6 +66,16 @@ def is_desk_name(text: str) -> bool:
     return text == OVERSEER or is_agent_name(text)
 
 
+def is_role_name(text: str) -> bool:
+    """True for what may be a role: one capitalised word, `Orchestrator`."""
+    return _ROLE.fullmatch(text) is not None and text not in (*RESERVED, EVERYONE.capitalize())
+
+
+def is_list_name(text: str) -> bool:
+    """True for what may be a group, a queue or a board: lower case words with dashes, `review-team`."""
+    return 2 <= len(text) <= 40 and _LIST.fullmatch(text) is not None and text != EVERYONE
+
+
 def is_slug(text: str) -> bool:
     return _SLUG.fullmatch(text) is not None
 
@@ -78,12 +92,12 @@ def bad_slug(text: str) -> Refused:
 
 
 def parse_address(text: str, *, field: str = "to", line: int = 0) -> Address:
-    """Read `RedCat`, `everyone` or `RedCat@shop-web`.
+    """Read `RedCat`, `everyone`, `@polecats` (the same as `polecats`) or `RedCat@shop-web`.
 
     Raises `Refused` for anything else, naming the field; whether the name exists is decided later, by routing.
     """
-    name, at, project = text.strip().partition("@")
-    known = name in RESERVED or name == EVERYONE or re.fullmatch(r"[A-Za-z]{2,40}", name)
+    name, at, project = text.strip().removeprefix("@").partition("@")
+    known = name in RESERVED or name == EVERYONE or _ADDRESSED.fullmatch(name)
     if not known or (at and not is_slug(project)):
         raise refuse(
             "bad-address",

@@ -20,6 +20,19 @@ class Settings:
     lease_patterns: int = 100
     leases_per_agent: int = 1000
     lease_warning: int = 300
+    # Who may write to whom: see `model.contact`.
+    contact_enforcement: bool = True
+    contact_policy: str = "open"
+    cross_project_policy: str = "contacts_only"
+    contact_days: int = 7
+    held_seconds: int = 7 * 24 * 3600
+    held_per_contact: int = 50
+    dnd_longest: int = 24 * 3600
+    hop_limit: int = 4
+    # Who may bind roles and edit groups, queues and boards: names, roles, groups, or everyone. The Overseer always may.
+    directory_editors: tuple[str, ...] = ()
+    claim_seconds: int = 3600
+    board_keep: int = 100
     # How the daemon works.
     batch_files: int = 256
     batch_bytes: int = 4 * 1024 * 1024

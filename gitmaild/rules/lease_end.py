@@ -15,12 +15,12 @@ from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter
 from gitmaild.rules.commit import one_line
+from gitmaild.rules.copies import copies
 from gitmaild.rules.holdings import Holdings, render_lease
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.parse import ignored
 from gitmaild.rules.parse_lease import pattern
 from gitmaild.rules.reserve import lease_puts, lease_trailers, shown
-from gitmaild.rules.send import copies
 
 
 def renew(command: Renew, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:

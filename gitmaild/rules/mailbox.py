@@ -16,6 +16,7 @@ from gitmaild.model.lease import Lease
 from gitmaild.model.message import Message, Value
 from gitmaild.model.names import OVERSEER, is_slug
 from gitmaild.rules import frontmatter, render
+from gitmaild.rules.directory import Directory
 from gitmaild.rules.holdings import Holdings, parse_lease
 from gitmaild.rules.tree import Tree
 
@@ -70,6 +71,18 @@ class Mailbox:
         self._holdings = holdings
         self._profiles: dict[tuple[str, str], Profile] = {}
         self._last_leaf: dict[str, int] = {}
+        self._directory: tuple[tuple[str, str], Directory] | None = None
+
+    def of(self, project: str) -> "Mailbox":
+        """Another project's part of the same tree; this one for its own name, or none."""
+        return self if project in ("", self.project) else Mailbox(self.tree, project)
+
+    def directory(self) -> Directory:
+        """Roles, groups, queues and boards."""
+        state = self.tree.oid(layout.roles(self.project)), self.tree.oid(layout.lists(self.project))
+        if self._directory is None or self._directory[0] != state:
+            self._directory = state, Directory(self.tree, self.project)
+        return self._directory[1]
 
     def holdings(self) -> Holdings:
         """Who holds what, and who waits for it."""
@@ -142,6 +155,15 @@ class Mailbox:
             return render.parse_message(data)
         except (Refused, KeyError, ValueError):
             return None
+
+    def message_in(self, name: str) -> Message | None:
+        """The message whose copies are called `name`. An id has the day of the claim, a name that of the acceptance."""
+        parts = layout.parse_file_name(name)
+        if parts is None:
+            return None
+        day = date.fromisoformat(parts.at[:8])
+        ids = [f"msg_{at:%Y%m%d}_{parts.hex}" for at in (day, day - timedelta(days=1))]
+        return next((found for an_id in ids if (found := self.message(an_id))), None)
 
     def leaves(self, day: str) -> Iterator[str]:
         """Every leaf below a day's directory."""

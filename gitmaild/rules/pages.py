@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from gitmaild.model.directory import QUEUE
 from gitmaild.model.ids import stamp
 from gitmaild.model.message import Message
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter, render
+from gitmaild.rules.directory import Directory
 from gitmaild.rules.mailbox import Profile
 from gitmaild.rules.parse import ignored
 
@@ -28,16 +30,20 @@ def bounced(note: Message) -> tuple[str, ...]:
 def sent(message: Message, states: Iterable[tuple[str, str]], bounces: Iterable[str]) -> bytes:
     """A sender's own file, come back: the message as delivered, and the state of each copy as it is now.
 
-    `states` are (agent, folder) in any order: shown are the named ones as they were named, then the others by name.
+    `states` are (recipient, state) in any order: shown are the named ones as they were named, then the others by name.
     """
+    states = list(states)
     named = {name: index for index, name in enumerate((*message.to, *message.cc))}
+    waits = any(state == "held" for _, state in states)
     ordered = sorted(states, key=lambda state: (named.get(state[0], len(named)), state[0]))
     recipients = [f"{agent} {folder}" for agent, folder in ordered]
     failed = [text.replace(": ", " bounced: ", 1) for text in bounces]
     unknown = ignored("message", message.extra)
+    everybody_waits = waits and not failed and all(state == "held" for _, state in states)
+    status = "held" if everybody_waits else "partly" if failed or waits else "delivered"
     lines = (
         render.header(replace(message, extra=tuple(f for f in message.extra if f[0] not in _ADDED)))
-        + frontmatter.write([("status", "partly" if failed else "delivered")])
+        + frontmatter.write([("status", status)])
         + frontmatter.write_lines("recipients", [*recipients, *failed])
         + (frontmatter.write_lines("ignored", unknown) if unknown else "")
     )
@@ -47,6 +53,10 @@ def sent(message: Message, states: Iterable[tuple[str, str]], bounces: Iterable[
 def answer(lines: str) -> bytes:
     """The answer to any other command."""
     return frontmatter.fence(lines.rstrip("\n") + "\n", "").encode()
+
+
+def _listed(name: str, who: str, about: str) -> str:
+    return " ".join(f"- {name}{f': {who}' if who else ''}{f'; {about}' if about else ''}".split())
 
 
 def section(message: Message) -> str:
@@ -93,8 +103,8 @@ def id_of(section: str) -> str:
     return section.split(" ", 2)[1]
 
 
-def agents(profiles: Iterable[Profile]) -> bytes:
-    """`agents.md`: who is here, on what, since when."""
+def agents(profiles: Iterable[Profile], directory: Directory) -> bytes:
+    """`agents.md`: who is here, on what, since when; and what else can be written to."""
     lines = ["# Who is here", ""]
     for profile in sorted(profiles, key=lambda p: p.name):
         with_ = " ".join(word for word in (profile.program, profile.model) if word)
@@ -104,5 +114,9 @@ def agents(profiles: Iterable[Profile]) -> bytes:
         if profile.state == "retired":
             line += "; retired" + (f": {profile.reason}" if profile.reason else "")
         lines.append(" ".join(line.split()))
+    lines += [_listed(f"**{r.name}**", r.holder or "nobody", r.about) for r in directory.roles.values()]
+    for mailing in directory.lists.values():
+        who = ", ".join(mailing.members) or ("anybody" if mailing.kind == QUEUE else "")
+        lines.append(_listed(f"**{mailing.name}** ({mailing.kind})", who, mailing.about))
     lines += ["", "Write to one of them, or to `everyone`. `Overseer` is the person in charge.", ""]
     return "\n".join(lines).encode()

@@ -10,12 +10,15 @@ from gitmaild.model.layout import ATTACHMENT_NAME
 from gitmaild.model.message import IMPORTANCE, Value
 from gitmaild.model.names import parse_address
 from gitmaild.model.settings import Settings
-from gitmaild.rules import frontmatter, parse_lease, render
+from gitmaild.rules import frontmatter, parse_lease, parse_people, render
 from gitmaild.rules.fields import boolean, did_you_mean, other_spelling, seconds, short
 from gitmaild.rules.frontmatter import Field, Fields
 
 # `paths`: `*.py` and `!x` are patterns, good or bad ones, and never nodes of YAML.
-_FREE_TEXT = frozenset({"subject", "task_description", "reason", "program", "model", "date", "paths"})
+_FREE_TEXT = frozenset(
+    "subject task_description reason program model date paths about "
+    "completed remaining blockers next files tests iteration".split()
+)
 _ATTACHMENT_NAME = re.compile(ATTACHMENT_NAME)
 
 
@@ -125,6 +128,7 @@ def _send(fields: Fields, body: str, envelope: Envelope, extra: tuple[tuple[str,
         ack_required=boolean(fields, "ack_required", default="ack_within" in fields),
         ack_within=_ack_within(fields, settings),
         in_reply_to=check_message_id(reply.value, field="in_reply_to", line=reply.line) if reply else "",
+        auto_reply=boolean(fields, "auto_reply"),
         attachments=_attachments(fields),
         extra=extra,
         body=body,
@@ -188,6 +192,19 @@ _PARSERS: dict[str, Callable[[Fields, str, Envelope, tuple[tuple[str, Value], ..
     "reserve": parse_lease.reserve,
     "renew": parse_lease.renew,
     "release": parse_lease.release,
+    "handoff": parse_people.handoff,
+    "contact-policy": parse_people.policy,
+    "contact-request": parse_people.request,
+    "contact-approve": parse_people.contact_answer(approve=True),
+    "contact-deny": parse_people.contact_answer(approve=False),
+    "dnd": parse_people.quiet,
+    "role-bind": parse_people.bind,
+    "role-unbind": parse_people.unbind,
+    "group": parse_people.edit("group"),
+    "queue": parse_people.edit("queue"),
+    "board": parse_people.edit("board"),
+    "claim": parse_people.claim,
+    "give-back": parse_people.give_back,
 }
 
 

@@ -24,7 +24,7 @@ def reserve(fields: Fields, body: str, envelope: Envelope, extra: Extra, setting
         envelope,
         paths,
         slots,
-        ttl_seconds=seconds(fields, "ttl_seconds", default=settings.lease_seconds, longest=settings.lease_longest),
+        ttl_seconds=seconds(fields, "ttl_seconds", default=0, longest=settings.lease_longest),
         exclusive=boolean(fields, "exclusive", default=True),
         reason=short("reason", fields["reason"]) if "reason" in fields else "",
         wait_seconds=seconds(fields, "wait_seconds", default=0, longest=settings.lease_longest, shortest=0),

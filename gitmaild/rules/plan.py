@@ -11,20 +11,43 @@ from typing import assert_never
 
 from gitmaild.model import layout
 from gitmaild.model.changeset import Changeset, Put
-from gitmaild.model.commands import Command, Envelope, File, Found, Register, Release, Renew, Reserve, Retire, Send
+from gitmaild.model.commands import (
+    BindRole,
+    Claim,
+    Command,
+    ContactAnswer,
+    ContactPolicy,
+    ContactRequest,
+    EditList,
+    Envelope,
+    File,
+    Found,
+    Quiet,
+    Register,
+    Release,
+    Renew,
+    Reserve,
+    Retire,
+    Send,
+)
 from gitmaild.model.errors import Refusal, Refused, refuse
 from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER, check_name, is_agent_name
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter, render
+from gitmaild.rules.claims import claim, give_back
 from gitmaild.rules.commit import one_line, trailers
+from gitmaild.rules.contact_plan import answer_contact, ask, set_policy, set_quiet
+from gitmaild.rules.copies import copies
+from gitmaild.rules.directory_plan import bind_role, edit_list
 from gitmaild.rules.filed import file
 from gitmaild.rules.lease_end import release, renew
+from gitmaild.rules.loops import LOOP
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.people import found, register, retire
 from gitmaild.rules.reserve import reserve
-from gitmaild.rules.send import copies, send
+from gitmaild.rules.send import send
 
 
 def plan(command: Command, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset | Refusal:
@@ -41,8 +64,9 @@ def plan(command: Command, mailbox: Mailbox, now: datetime, settings: Settings) 
 
 
 def refusal_note(refusal: Refusal, envelope: Envelope, file: str, mailbox: Mailbox, now: datetime) -> Changeset | None:
-    """The commit that records a refusal: a note from Postmaster to the sender. None for who has no inbox to get it."""
-    if mailbox.profile(envelope.agent) is None:
+    """The commit that records a refusal: a note from Postmaster to the sender. None for who has no inbox
+    to get it, and for a program that would answer it by itself."""
+    if mailbox.profile(envelope.agent) is None or refusal.code == LOOP:
         return None
     note = Message(
         id=note_id(envelope.id),
@@ -57,7 +81,8 @@ def refusal_note(refusal: Refusal, envelope: Envelope, file: str, mailbox: Mailb
         "Mend a copy and drop it again.\n",
     )
     # Anybody may read the log; a reason that names blind recipients stays in the note.
-    reason = "" if refusal.field == "bcc" else f" {refusal.reason}"
+    is_blind = refusal.field == "bcc" or "bcc" in refusal.reason.lower()
+    reason = "" if is_blind else f" {refusal.reason}"
     return Changeset(
         subject=one_line(f"refuse: {envelope.agent}: {file}:{reason} ({refusal.code})"),
         author=envelope.agent,
@@ -74,7 +99,9 @@ def refusal_note(refusal: Refusal, envelope: Envelope, file: str, mailbox: Mailb
     )
 
 
-def _planned(command: Command, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:
+def _planned(  # noqa: C901, PLR0912 - a case for each command
+    command: Command, mailbox: Mailbox, now: datetime, settings: Settings
+) -> Changeset:
     match command:
         case Send():
             return send(command, mailbox, now, settings)
@@ -90,6 +117,20 @@ def _planned(command: Command, mailbox: Mailbox, now: datetime, settings: Settin
             return renew(command, mailbox, now, settings)
         case Release():
             return release(command, mailbox, now)
+        case ContactPolicy():
+            return set_policy(command, mailbox, now, settings)
+        case ContactRequest():
+            return ask(command, mailbox, now)
+        case ContactAnswer():
+            return answer_contact(command, mailbox, now)
+        case Quiet():
+            return set_quiet(command, mailbox, now)
+        case BindRole():
+            return bind_role(command, mailbox, now, settings)
+        case EditList():
+            return edit_list(command, mailbox, now, settings)
+        case Claim():
+            return give_back(command, mailbox, now) if command.give_back else claim(command, mailbox, now, settings)
         case Found():
             return found(command, mailbox, now)
         case _:

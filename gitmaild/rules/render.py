@@ -1,6 +1,6 @@
 """Messages and answers to bytes, and accepted messages back. `parse(render(m)) == m`."""
 
-from gitmaild.model.errors import Refusal
+from gitmaild.model.errors import Refusal, Refused
 from gitmaild.model.ids import parse_stamp
 from gitmaild.model.message import Message, Value
 from gitmaild.rules import frontmatter
@@ -9,7 +9,8 @@ from gitmaild.rules import frontmatter
 _ANY_SIZE = 1 << 30
 
 _OWN = frozenset(
-    "id thread_id from to created importance ack_required subject cc in_reply_to attachments ack_within".split()
+    "id thread_id from to created importance ack_required subject cc in_reply_to attachments ack_within "
+    "roles auto_reply hops".split()
 )
 
 
@@ -34,6 +35,9 @@ def header(msg: Message) -> str:
         ("in_reply_to", msg.in_reply_to),
         ("attachments", msg.attachments),
         ("ack_within", str(msg.ack_within) if msg.ack_within else ""),
+        ("roles", msg.roles),
+        ("auto_reply", "true" if msg.hops else ""),
+        ("hops", str(msg.hops) if msg.hops else ""),
     )
     lines += [(key, value) for key, value in optional if value]
     return frontmatter.write(lines) + extra(msg.extra)
@@ -70,9 +74,19 @@ def parse_message(data: bytes) -> Message:
         in_reply_to=one("in_reply_to"),
         attachments=many("attachments"),
         ack_within=int(text) if (text := one("ack_within")).isdecimal() else 0,
+        roles=many("roles"),
+        hops=int(text) if (text := one("hops")).isdecimal() and len(text) < 4 else 0,
         extra=tuple((key, value(field)) for key, field in fields.items() if key not in _OWN),
         body=body,
     )
+
+
+def readable(data: bytes | None) -> Message | None:
+    """The message in a canonical file, or None for bytes that are none."""
+    try:
+        return parse_message(data) if data is not None else None
+    except (Refused, KeyError, ValueError):
+        return None
 
 
 def value(field: frontmatter.Field) -> Value:

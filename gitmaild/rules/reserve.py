@@ -56,6 +56,8 @@ class Conflict:
 
 
 def reserve(command: Reserve, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:
+    usual = command.ttl_seconds or mailbox.directory().lease_seconds(command.envelope.agent) or settings.lease_seconds
+    command = replace(command, ttl_seconds=min(usual, settings.lease_longest))
     holdings = mailbox.holdings()
     things = _things(command)
     _check_count(command, holdings, things, settings)

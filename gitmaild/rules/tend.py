@@ -1,4 +1,5 @@
-"""What happens by itself: leases run out, pass on, and their holders are warned; who owes an acknowledgement is reminded.
+"""What happens by itself: leases run out, pass on, and their holders are warned; who owes an acknowledgement is reminded;
+mail that was held goes in or back.
 
 One change at a time, each a commit of its own: `tend` is asked again until it has nothing more to say.
 """
@@ -8,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitmaild.model import layout
-from gitmaild.model.changeset import Changeset
+from gitmaild.model.changeset import COMMITTER, Changeset
 from gitmaild.model.commands import Envelope, Reserve
 from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.lease import EXPIRED, RELEASED, Lease, Waiting
@@ -16,16 +17,17 @@ from gitmaild.model.message import Message
 from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
 from gitmaild.rules import frontmatter
+from gitmaild.rules.claims import next_return
 from gitmaild.rules.commit import one_line
+from gitmaild.rules.copies import copies
 from gitmaild.rules.due import next_ack_due
+from gitmaild.rules.held import next_held
 from gitmaild.rules.holdings import Holdings
 from gitmaild.rules.lease_end import end
 from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.remind import remind
 from gitmaild.rules.reserve import Conflict, grant, in_the_way, lease_puts, lease_trailers, shown
-from gitmaild.rules.send import copies
-
-COMMITTER = "gitmaild"
+from gitmaild.rules.tend_mail import tend_mail
 
 
 def tend(
@@ -47,7 +49,8 @@ def tend(
             return _granted(envelope, request, mailbox, now)
         if expiring and request.until <= now:
             return _given_up(envelope, request, mailbox, now, why=_why_not(conflicts))
-    return _warning(envelope, holdings, mailbox, now, settings) or (remind(envelope, mailbox, now) if expiring else None)
+    warning = _warning(envelope, holdings, mailbox, now, settings)
+    return warning or (tend_mail(envelope, mailbox, now) or remind(envelope, mailbox, now) if expiring else None)
 
 
 def next_due(mailbox: Mailbox, settings: Settings) -> datetime | None:
@@ -56,7 +59,7 @@ def next_due(mailbox: Mailbox, settings: Settings) -> datetime | None:
     moments = [lease.expires for lease in holdings.leases]
     moments += [request.until for request in holdings.waiting]
     moments += [at for lease in holdings.leases if (at := _warned_at(lease, settings))]
-    moments += [at for at in (next_ack_due(mailbox),) if at]
+    moments += [at for at in (next_ack_due(mailbox), next_held(mailbox), next_return(mailbox)) if at]
     return min(moments, default=None)
 
 

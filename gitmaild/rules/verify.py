@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gitmaild.model import layout
+from gitmaild.model.changeset import COMMITTER, IDENTITY
 from gitmaild.model.errors import Refused
 from gitmaild.model.history import Change, Recorded
 from gitmaild.model.ids import hex_of, parse_stamp, stamp
-from gitmaild.model.layout import AttachmentPath, Canonical, Copy
+from gitmaild.model.layout import AttachmentPath, Canonical, Copy, Posted
 from gitmaild.model.names import POSTMASTER
-from gitmaild.rules import render
+from gitmaild.rules import foreign, render
+from gitmaild.rules.due import is_named
 from gitmaild.rules.verify_leases import Leases
 
-COMMITTER = "gitmaild"
-_COMMITTER = "gitmaild <gitmaild@localhost>"
 _MODE = "100644"
+
+# Commits that deliver what was sent before.
+_LETTING_IN = ("contact-approve", "contact-policy", "dnd", "let-in")
 
 Read = Callable[[str], bytes | None]
 
@@ -40,7 +43,8 @@ class Verifier:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._messages: dict[str, tuple[str, str]] = {}  # by id: (project, blob)
+        self._messages: dict[tuple[str, str], str] = {}  # by (project, id): the blob
+        self._homes: dict[str, str] = {}  # by id: the project that a message is from
         self._copies: dict[tuple[str, str, str], tuple[str, str]] = {}  # by (project, agent, file name): (folder, blob)
         self._leases = Leases(read)
         self._accepted = ""
@@ -86,7 +90,7 @@ class Verifier:
         except ValueError:
             yield "no-time", "", f"Accepted: {accepted[:40]!r} is no time"
             return
-        if commit.committer != _COMMITTER or commit.author not in (commit.trailers.get("From"), COMMITTER):
+        if commit.committer != IDENTITY or commit.author not in (commit.trailers.get("From"), COMMITTER):
             who = f"author {commit.author}, committer {commit.committer}"
             yield "rewritten", "", f"{who}: not as gitmaild commits for {commit.trailers.get('From', 'nobody')}"
         if (commit.authored, commit.committed) != (seconds, seconds):
@@ -106,13 +110,20 @@ class Verifier:
             yield "message-changed", change.path, "a message file changed after its creation"
         elif not change.after:
             yield "message-removed", change.path, "a message file was removed"
-        elif place.message_id in self._messages:
+        elif self._is_twice(place, change):
             yield "id-twice", change.path, f"{place.message_id} was there before"
         if not change.after:
             return
-        known = self._messages.setdefault(place.message_id, (place.project, change.after))
-        if known == (place.project, change.after) and not change.before:
+        known = self._messages.setdefault((place.project, place.message_id), change.after)
+        if known == change.after and not change.before:
             yield from self._header(commit, place, change)
+
+    def _is_twice(self, place: Canonical, change: Change) -> bool:
+        """False for a new message, and where one goes from its project to another for the first time."""
+        found = _opening(self._read(change.after) or b"")
+        home = (foreign.project_of(found[2]) if found else "") or place.project
+        first = self._homes.setdefault(place.message_id, home)
+        return first != home or (place.project, place.message_id) in self._messages
 
     def _header(self, commit: Recorded, place: Canonical, change: Change) -> Iterator[tuple[str, str, str]]:
         """A new message says of itself what its path and the trailers say."""
@@ -125,9 +136,11 @@ class Verifier:
             wanted = [
                 place.message_id,
                 said.get("Thread-Id", ""),
-                said.get("From", ""),
+                foreign.address(said.get("From", ""), commit.project, place.project),
                 said.get("Accepted", ""),
             ]
+        elif commit.kind in _LETTING_IN and self._is_known_elsewhere(place, data):
+            return  # sent before, and let in now
         else:
             # A note: its trailers are those of the command that gave rise to it.
             wanted = [place.message_id, "", POSTMASTER, said.get("Accepted", "")]
@@ -146,6 +159,10 @@ class Verifier:
             elif name == "id" and want != have:
                 yield "trailers-disagree", change.path, f"its id is {have[:120]}"
 
+    def _is_known_elsewhere(self, place: Canonical, data: bytes) -> bool:
+        found = _opening(data)
+        return found is not None and (foreign.project_of(found[2]), found[0]) in self._messages
+
     def _delivered(self, commit: Recorded, new: dict[str, Change]) -> Iterator[tuple[str, str, str]]:
         """What a message's trailers say came to be in the same commit."""
         an_id, project = commit.trailers.get("Message-Id", ""), commit.project
@@ -153,9 +170,9 @@ class Verifier:
             yield "trailers-disagree", "", f"Message-Id says {an_id or 'nothing'}, and the commit has no such file"
             return
         given = {
-            place.agent
+            foreign.address(place.agent, place.project, project)
             for change in commit.changes
-            if change.after and isinstance(place := layout.recognise(change.path), Copy) and place.project == project
+            if change.after and isinstance(place := layout.recognise(change.path), Copy)
             if place.name.endswith(f"_{hex_of(an_id)}.md")
         }
         for name in commit.trailers.get("To", "").split(", "):
@@ -170,8 +187,9 @@ class Verifier:
         drops = [(place.folder, change) for place, change in found if not change.after]
         before = self._copies.get(key)
         if not puts:
-            yield "copy-removed", drops[0][1].path, "a copy was removed, and is in no other folder"
             self._copies.pop(key, None)
+            if not _is_posted(commit, key):
+                yield "copy-removed", drops[0][1].path, "a copy was removed, and is in no other folder"
             return
         folder, change = puts[-1]
         self._copies[key] = (folder, change.after)
@@ -183,17 +201,25 @@ class Verifier:
             yield "copy-misplaced", change.path, f"it was delivered to {folder}/, not to inbox/"
         elif before and layout.FOLDERS.index(folder) <= layout.FOLDERS.index(before[0]):
             yield "copy-moved-back", change.path, f"it went from {before[0]}/ to {folder}/"
-        elif before and commit.kind and not _is_told(commit, key):
+        elif before and commit.kind and not self._is_told(commit, key, change):
             yield "trailers-disagree", change.path, f"{key[1]}'s copy moved, and the commit does not say so"
         parts = layout.parse_file_name(key[2])
         # A message keeps its day but for midnight, and the digits of its id are in the name of each copy.
-        canonical = self._canonical(parts.at[:8], parts.hex) if parts else None
-        if canonical != (key[0], change.after):
+        canonical = self._canonical(key[0], parts.at[:8], parts.hex) if parts else None
+        if canonical != change.after:
             yield "copy-differs", change.path, "it is not the message that the mailbox has under its id"
 
-    def _canonical(self, day: str, digits: str) -> tuple[str, str] | None:
-        found = self._messages.get(f"msg_{day}_{digits}")
-        return found or self._messages.get(f"msg_{_day_before(day)}_{digits}")
+    def _canonical(self, project: str, day: str, digits: str) -> str | None:
+        found = self._messages.get((project, f"msg_{day}_{digits}"))
+        return found or self._messages.get((project, f"msg_{_day_before(day)}_{digits}"))
+
+    def _is_told(self, commit: Recorded, key: tuple[str, str, str], change: Change) -> bool:
+        """True where the commit is its reader's, and names the message, or must not, since its reader got a blind copy."""
+        project, agent, name = key
+        if commit.project != project or commit.trailers.get("From") != agent or commit.kind not in ("read", "ack"):
+            return False
+        ids = commit.trailers.get("Message-Id", "").split(", ")
+        return any(name.endswith(f"_{hex_of(an_id)}.md") for an_id in ids) or _is_blind(agent, self._read(change.after))
 
     def _attachment(self, place: AttachmentPath, change: Change) -> Iterator[tuple[str, str, str]]:
         yield from _kept(change)
@@ -215,6 +241,13 @@ def _foreign(commit: Recorded) -> Iterator[tuple[str, str, str]]:
     yield "foreign", first, f"{commit.author} committed this, not gitmaild: {first or 'nothing changed'}{more}"
 
 
+def _is_posted(commit: Recorded, key: tuple[str, str, str]) -> bool:
+    """True where a message goes back into its queue."""
+    posted = (layout.recognise(change.path) for change in commit.changes if change.after)
+    back = commit.kind in ("give-back", "return")
+    return back and any(isinstance(p, Posted) and (p.project, p.file) == (key[0], key[2]) for p in posted)
+
+
 def _mode(change: Change) -> Iterator[tuple[str, str, str]]:
     if change.after and change.mode != _MODE:
         yield "odd-mode", change.path, f"its mode is {change.mode}, as no file of gitmaild's has"
@@ -229,10 +262,11 @@ def _kept(change: Change) -> Iterator[tuple[str, str, str]]:
         yield "file-removed", change.path, "a file that stays was removed"
 
 
-def _is_told(commit: Recorded, key: tuple[str, str, str]) -> bool:
-    ids = commit.trailers.get("Message-Id", "").split(", ")
-    ours = commit.project == key[0] and commit.trailers.get("From") == key[1] and commit.kind in ("read", "ack")
-    return ours and any(key[2].endswith(f"_{hex_of(an_id)}.md") for an_id in ids)
+def _is_blind(agent: str, data: bytes | None) -> bool:
+    try:
+        return data is not None and not is_named(agent, render.parse_message(data))
+    except (Refused, KeyError, ValueError):
+        return False
 
 
 def _opening(data: bytes) -> tuple[str, str, str, str] | None:

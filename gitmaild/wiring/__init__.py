@@ -22,7 +22,7 @@ from gitmaild.wiring.places import (
     supervisor,
     wall_clock,
 )
-from gitmaild.wiring.questions import open_code, open_reader, open_records, search, search_index, summarizer
+from gitmaild.wiring.questions import open_code, open_people, open_reader, open_records, search, search_index, summarizer
 
 __all__ = [
     "REBUILD",
@@ -38,6 +38,7 @@ __all__ = [
     "is_requested",
     "look",
     "open_code",
+    "open_people",
     "open_reader",
     "open_records",
     "open_root",

@@ -24,9 +24,10 @@ def look(home: Home, environment: Mapping[str, str]) -> dict[str, Any]:
     alarms = list(report.get("alarms", []))
     value: dict[str, Any] = {"home": str(home.path), "running": running, "holder": lock.holder() if running else ""}
     value |= {"tip": "", "commits": 0, "packs": 0, "watching": report.get("watching", "")}
-    value["search"] = {}
+    value |= {"search": {}, "contacts_enforced": True}
     try:
         known = registry(home)
+        value["contacts_enforced"] = settings(home, environment).contact_enforcement
         if home.exists():
             from gitmaild.edges.repo import Repo  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from typing import Any
 from gitmaild.app.alarms import Alarms
 from gitmaild.app.bell import Bell
 from gitmaild.app.bypasses import Bypasses
+from gitmaild.app.claiming import Claiming
 from gitmaild.app.daemon import Daemon
 from gitmaild.app.filing import Filing
 from gitmaild.app.indexer import Indexer
@@ -22,6 +23,7 @@ from gitmaild.app.ports import Watcher
 from gitmaild.app.roots import Roots
 from gitmaild.app.tending import Tending
 from gitmaild.app.threads import Threads
+from gitmaild.app.tip import Tip
 from gitmaild.edges import commits
 from gitmaild.edges.home import Home, LeaseViews, ThreadIndex
 from gitmaild.edges.lock import Lock
@@ -114,19 +116,19 @@ def _build(
         wall=wall,
         monotonic=monotonic,
     )
-    intake = Intake(
+    tending = Tending(clock, limits, alarms, holdings)
+    claiming = Claiming(outboxes, mirrors, clock=clock, entropy=entropy, settings=limits, answered=bell.answered)
+    tip = Tip(
         repo,
         mirrors,
-        outboxes,
+        claiming,
+        tending,
         clock=clock,
-        entropy=entropy,
-        settings=limits,
         alarms=alarms,
-        remember_tip=home.set_tip,
-        tending=Tending(clock, limits, alarms, holdings),
+        remember=home.set_tip,
         landed=lambda commits: _landed(commits, indexer, bell),
-        answered=bell.answered,
     )
+    intake = Intake(repo, mirrors, claiming, tip, tending, clock=clock, settings=limits)
     upkeep = Maintenance(
         home.mailbox, repo.pack_count, packs=limits.repack_packs, seconds=limits.repack_seconds, monotonic=monotonic
     )
@@ -139,6 +141,7 @@ def _build(
     daemon = Daemon(
         repo,
         intake,
+        outboxes=outboxes,
         mirrors=mirrors,
         filing=Filing(repo, mirrors, limits, monotonic),
         bypasses=Bypasses(commits.Commits(commits.load(home.marks)), lambda marks: commits.store(home.marks, marks)),

@@ -9,6 +9,7 @@ from gitmaild.wiring.places import check_home, settings
 
 if TYPE_CHECKING:
     from gitmaild.app.answers import Answer, Question
+    from gitmaild.app.people import People
     from gitmaild.app.ports import SearchIndex
     from gitmaild.app.queries import Reader
     from gitmaild.app.records import Records
@@ -27,6 +28,15 @@ def open_reader(home: Home) -> "Reader":
     repo = Repo(home.mailbox)
     limits = Settings()
     return Reader(repo, Threads(repo, ThreadIndex(home.state / "threads"), limits), limits)
+
+
+def open_people(home: Home, environment: Mapping[str, str]) -> "People":
+    """Contacts, roles and lists, for questions. Raises `NoHome` where there is none."""
+    from gitmaild.app.people import People  # noqa: PLC0415
+    from gitmaild.edges.repo import Repo  # noqa: PLC0415
+
+    check_home(home)
+    return People(Repo(home.mailbox), settings(home, environment))
 
 
 def search_index(home: Home, engine: str) -> "SearchIndex":

@@ -161,6 +161,15 @@ def test_blind_copies_are_seen_by_nobody_else(crew: Terminal) -> None:
     assert "BlueLake" not in crew.ok("log", "-1").out
 
 
+def test_a_note_that_names_a_blind_recipient_is_shown_to_its_reader_alone(crew: Terminal) -> None:
+    crew.mail("GreenCastle", "--to", "RedCat", "--bcc", "NoBody", "-s", "x")
+    [note] = [message for message in inbox(crew, "GreenCastle") if message["from"] == "Postmaster"]
+    assert "NoBody" in crew.ok("--as", "GreenCastle", "show", note["id"]).out
+    for command in ("show", "thread", "reply", "summarize"):
+        said = crew("--as", "RedCat", command, note["id"], stdin="")
+        assert (said.status, "NoBody" in said.out + said.err) == (1, False), command
+
+
 def attached(home: Path, name: str) -> str:
     """The text of an attachment as the record has it."""
     sha256 = name.partition("/")[0]

@@ -13,7 +13,12 @@ from gitmaild.edges.config import BadConfig, load
 from gitmaild.model.settings import Settings
 
 VALUES: dict[type, object] = {int: 7, float: 1.5, bool: True, str: "wordlist", tuple: ("claude", "-p x")}
-OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)} | {"search_engine": "fts5"}
+OTHER = {field.name: VALUES[type(getattr(Settings(), field.name))] for field in fields(Settings)} | {
+    "search_engine": "fts5",
+    "contact_enforcement": False,
+    "contact_policy": "auto",
+    "cross_project_policy": "open",
+}
 
 
 def written(value: object) -> str:

@@ -182,7 +182,7 @@ def test_an_address_is_written_as_it_was_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "@", "@shop", "RedCat@", "RedCat@Shop", "RedCat@a/b", "RedCat@..", "RedCat@shop@web", "../../etc/cron.d/x", "a/b", "..", ".git", "/etc",
+    ["", " ", "@", "@@shop", "RedCat@", "RedCat@Shop", "RedCat@a/b", "RedCat@..", "RedCat@shop@web", "../../etc/cron.d/x", "a/b", "..", ".git", "/etc",
      "%2e%2e", "RedCat/..", "x" * 300, "Red Cat", "RedCat\0", "Red\nCat", "RedСat", "RedCat2", "-rf", "~", "*", "R", "red_cat", "<RedCat>", "\udcff"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_its_field_and_line(text: str) -> None:

@@ -108,7 +108,7 @@ def test_a_misspelt_to_is_pointed_at() -> None:
     assert refusal.reason == "no recipient; line 3 says to_: instead of to:"
 
 
-BAD_ADDRESSES = ["../../etc/cron.d/x", "a/b", "..", ".git", "%2e%2e", "/etc/passwd", "x" * 300, "RedСat", "Red Cat", "RedCat2", "RedCat@", "@shop",
+BAD_ADDRESSES = ["../../etc/cron.d/x", "a/b", "..", ".git", "%2e%2e", "/etc/passwd", "x" * 300, "RedСat", "Red Cat", "RedCat2", "RedCat@", "@@shop",
                  "RedCat@a/b", "RedCat@Shop", "<RedCat>", "RedCat <red@cat>", "*", "~", "RedCat # my friend", "[RedCat", "[[RedCat]]",
                  "[RedCat], [BlueLake]", "{name: RedCat}", "!foo RedCat"]  # fmt: skip
 

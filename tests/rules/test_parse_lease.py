@@ -28,10 +28,10 @@ def refused(lines: str, kind: str = "reserve") -> Refusal:
     return answer
 
 
-def test_a_reserve_is_exclusive_for_an_hour_without_waiting_unless_it_says_otherwise() -> None:
+def test_a_reserve_is_exclusive_for_the_usual_time_without_waiting_unless_it_says_otherwise() -> None:
     command = reserved("paths: src/api/**")
     assert (command.paths, command.slots) == (("src/api/**",), ())
-    assert (command.ttl_seconds, command.exclusive, command.wait_seconds, command.atomic) == (3600, True, 0, False)
+    assert (command.ttl_seconds, command.exclusive, command.wait_seconds, command.atomic) == (0, True, 0, False)
     assert (command.reason, command.broad) == ("", False)
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from gitmaild.rules.route import Bounce, Deliver, Fate, route
+from gitmaild.rules.contacts import Letter
+from gitmaild.rules.fate import Bounce, Deliver, Fate
+from gitmaild.rules.route import route
 from tests.build import Shop
 
 
@@ -14,7 +16,8 @@ def shop() -> Shop:
 
 
 def fates(shop: Shop, *recipients: str, sender: str = "GreenCastle") -> list[Fate]:
-    return route(recipients, sender, shop.mailbox)
+    letter = Letter(sender, "shop", "br-1", "normal", None, shop.now)
+    return route(recipients, letter, shop.mailbox, shop.limits)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +51,8 @@ def test_every_recipient_gets_one_copy_in_the_order_written(shop: Shop, recipien
         ("ZzzzZzzz", "unknown-agent", "no agent 'ZzzzZzzz'; agents here: BlueLake, GreenCastle, RedCat, TestAgent"),
         ("TestAgent", "retired", "TestAgent has retired: moved to the library"),
         ("Postmaster", "no-reader", "Postmaster reads no mail; see its note for what to do"),
-        ("RedCat@library", "other-project", "no agent 'RedCat@library': mail between projects is not set up"),
-        ("everyone@library", "other-project", "no agent 'everyone@library': mail between projects is not set up"),
+        ("RedCat@shopp", "unknown-project", "no project 'shopp' in this home; did you mean shop?"),
+        ("everyone@library", "unknown-project", "no project 'library' in this home"),
     ],
 )
 def test_who_cannot_get_mail_bounces_with_a_reason(shop: Shop, address: str, code: str, reason: str) -> None:

@@ -1,6 +1,7 @@
 """Planning a message: its thread, its recipients, its copies, the note where some of them bounce."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -9,9 +10,10 @@ from gitmaild.model.changeset import Changeset, Put
 from gitmaild.model.errors import Refusal
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
+from gitmaild.rules.parse import parse
 from gitmaild.rules.plan import plan
 from gitmaild.rules.send import copies
-from tests.build import NOW, Shop, a_message, a_send, an_attachment
+from tests.build import NOW, Shop, a_message, a_send, an_attachment, an_envelope
 
 
 @pytest.fixture
@@ -38,6 +40,9 @@ def test_a_message_is_one_blob_at_its_canonical_place_and_in_each_inbox(shop: Sh
             Put("shop/messages/2026/01/01/00/msg_20260101_00000005.md", render.message(message)),
             Put(f"shop/agents/RedCat/inbox/{name}", render.message(message)),
             Put(f"shop/agents/BlueLake/inbox/{name}", render.message(message)),
+            Put("shop/agents/RedCat/met/GreenCastle", b"2026-01-01\n"),
+            Put("shop/agents/BlueLake/met/GreenCastle", b"2026-01-01\n"),
+            Put(f"shop/participants/{sha256(b'br-1').hexdigest()[:2]}/br-1", b"GreenCastle\nRedCat\nBlueLake\n"),
         ),
         trailers=(
             ("Command", "message cmd_20260101_00000005"),
@@ -193,6 +198,21 @@ def test_a_refusal_over_a_blind_recipient_does_not_tell_the_log_whom(shop: Shop,
     assert note is not None
     assert refusal.field == "bcc" and bcc not in note.message()
     assert bcc in shop.messages("GreenCastle")[0].body
+
+
+@pytest.mark.parametrize("line", ["bcc BlueLake", '"bcc": BlueLake', "-bcc:BlueLake"])
+def test_a_line_that_was_to_name_blind_recipients_is_not_quoted_in_the_log(shop: Shop, line: str) -> None:
+    refusal = parse(f"---\nto: RedCat\n{line}\n---\n".encode(), an_envelope(), Settings())
+    assert isinstance(refusal, Refusal) and "BlueLake" in refusal.reason
+    note = shop.note(refusal, "GreenCastle")
+    assert note is not None and "BlueLake" not in note.message()
+
+
+def test_a_note_to_somebody_else_cannot_be_answered_and_gives_its_subject_to_nobody(shop: Shop) -> None:
+    shop.accepted("GreenCastle", to="RedCat", bcc="BlueLakes", subject="x")
+    (note,) = (message.id for message in shop.messages("GreenCastle"))
+    assert shop.refused("RedCat", to="BlueLake", in_reply_to=note).code == "unknown-message"
+    assert "BlueLakes" in shop.accepted("GreenCastle", to="RedCat", in_reply_to=note).subject
 
 
 # --- bounces

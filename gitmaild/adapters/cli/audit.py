@@ -22,7 +22,7 @@ desk_of = click.make_pass_decorator(Desk)
 @click.command()
 @click.option("--since", "cursor", default="", metavar="CURSOR", help='Only what came after this event: its "commit".')
 @click.option("--follow", "-f", is_flag=True, help="Go on as things happen, until interrupted.")
-@click.option("--last", type=click.IntRange(1), metavar="N", help="Of what there is now, only the newest N.")
+@click.option("--last", type=click.IntRange(1, 10**9), metavar="N", help="Of what there is now, only the newest N.")
 @click.option("--all-projects", is_flag=True, help="Of every project in this home. Default: of this one.")
 @desk_of
 def events(desk: Desk, *, cursor: str, follow: bool, last: int | None, all_projects: bool) -> None:
@@ -96,7 +96,7 @@ def _minute(stamp: str) -> str:
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many findings at most.")
+@click.option("--limit", type=click.IntRange(1, 10**9), default=100, show_default=True, help="So many findings at most.")
 @desk_of
 def verify(desk: Desk, *, limit: int) -> None:
     """Walk every commit of this home's mailbox, and name what was not written by gitmaild. Status 1 where there is any.

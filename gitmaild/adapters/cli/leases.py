@@ -100,7 +100,7 @@ def _granted(row: Row) -> str:
 def _conflict(row: Row) -> str:
     held = "wanted first" if "waiting" in row else "held"
     both = f"; both would have {row['witness']}" if row["witness"] else ""
-    why = f": {row['reason']}" if row["reason"] else ""
+    why = f": {' '.join(row['reason'].split())}" if row["reason"] else ""
     return (
         f"conflict: {row['pattern']} is {held} by {row['holder']} ({row['holds']}{both}) until {_clock(row['expires'])}{why}"
     )
@@ -191,7 +191,7 @@ def release(desk: Desk, *, what: tuple[str, ...], force: bool, why: str) -> None
 @click.option("--all", "ended", is_flag=True, help="Those that were released or expired as well, newest first.")
 @click.option("--soon", type=Span(), metavar="S", help="Only those that end within so long.")
 @click.option("--reason", default="", metavar="R", help="Only those whose reason holds this.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10**9), default=100, show_default=True)
 @desk_of
 def leases(desk: Desk, *, mine: bool, ended: bool, soon: int | None, reason: str, limit: int) -> None:
     """List who holds what, until when, and who waits.

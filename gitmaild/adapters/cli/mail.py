@@ -24,7 +24,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
-def _body(file: str | None) -> str:
+def body_of(file: str | None) -> str:
     """The text of FILE, or of standard input for `-` and for a pipe."""
     if file in (None, "-") and (sys.stdin is None or (file is None and sys.stdin.isatty())):
         return ""
@@ -88,8 +88,8 @@ def send(
         "subject": subject,
     }
     given |= {"thread_id": thread, "importance": importance, "ack_required": ack, "ack_within": ack_within or None}
-    given |= {"request_id": request_id, "body": _body(file)}
-    _told(desk, desk.order("send", given, attach=files))
+    given |= {"request_id": request_id, "body": body_of(file)}
+    told(desk, desk.order("send", given, attach=files))
 
 
 @click.command()
@@ -110,10 +110,10 @@ def reply(desk: Desk, *, message_id: str, to_all: bool, subject: str, importance
     """
     message = _found(desk, message_id).message
     given = {"id": message.id, "all": to_all, "subject": subject, "importance": importance, "ack_required": ack}
-    _told(desk, desk.order("reply", given | {"body": _body(file)}))
+    told(desk, desk.order("reply", given | {"body": body_of(file)}))
 
 
-def _told(desk: Desk, answer: Row) -> None:
+def told(desk: Desk, answer: Row) -> None:
     """The answer to a send."""
     lines = [f"{answer.status}: {answer.id} (thread {answer.thread_id})"]
     lines += [f"  {row.name}: {row.get('state', '')}" for row in answer.recipients]

@@ -141,6 +141,8 @@ def _print_status(value: dict[str, Any]) -> None:
         away = value["away"].get(root, "")
         say(f"root      {root}{f': {away}' if away else ''}{f'; waiting: {backlog}' if backlog else ''}")
     _print_search(value["search"])
+    if not value["contacts_enforced"]:
+        say("WARNING   contacts are not enforced (CONTACT_ENFORCEMENT_ENABLED): everybody may write to everybody")
     for alarm in value["alarms"]:
         say(f"ALARM     {alarm['text']} (since {alarm['since']})")
     if not value["alarms"]:

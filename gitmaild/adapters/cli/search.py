@@ -28,7 +28,7 @@ class _Words(click.Command):
 @click.command(cls=_Words)
 @click.argument("words", nargs=-1, required=True, metavar="QUERY...")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over so many: the next page.")
+@click.option("--offset", type=click.IntRange(0, 10**9), default=0, help="Pass over so many: the next page.")
 @click.option("--sort", type=click.Choice(("date", "relevance")), default="date", show_default=True)
 @desk_of
 def search(desk: Desk, *, words: tuple[str, ...], limit: int, offset: int, sort: str) -> None:

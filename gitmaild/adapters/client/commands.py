@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from gitmaild.adapters.client import people
 from gitmaild.adapters.client.answers import found
 from gitmaild.adapters.client.vocabulary import BODY, REQUEST_ID, UNWRITTEN, Command, Given, Parameter
 from gitmaild.model.message import IMPORTANCE
@@ -76,6 +77,7 @@ _ACK = (
     Parameter("ack_required", "Ask every recipient to acknowledge.", "flag", default=False),
     Parameter("ack_within", "The same, within so many seconds. Reminds once, tells you once.", "seconds"),
 )
+_AUTOMATIC = Parameter("auto_reply", "A program answers by itself; so many in a row are let through.", "flag", default=False)
 _FILES = Parameter("attachments", "Names of files that lie in your outbox/files/.", "list")
 _TO = Parameter("to", "Who gets it: agents' names, everyone, or Overseer.", "list")
 _CC = Parameter("cc", "Who gets a copy.", "list")
@@ -132,6 +134,7 @@ _ROWS = (
             *_ACK,
             Parameter("in_reply_to", "The message that this answers; fills in `to` and `subject`.", default=""),
             _FILES,
+            _AUTOMATIC,
         ),
         _sent,
         is_idempotent=False,
@@ -148,6 +151,7 @@ _ROWS = (
             _IMPORTANCE,
             *_ACK,
             _FILES,
+            _AUTOMATIC,
             Parameter("to", "Other recipients than its sender.", "list"),
             _CC,
         ),
@@ -197,4 +201,4 @@ def _with_request(row: Command) -> Command:
     return Command(row.name, row.kind, row.about, (*row.parameters, REQUEST_ID), row.answer, row.prepare, row.is_idempotent)
 
 
-COMMANDS: dict[str, Command] = {row.name: _with_request(row) for row in _ROWS}
+COMMANDS: dict[str, Command] = {row.name: _with_request(row) for row in (*_ROWS, *people.COMMAND_ROWS)}

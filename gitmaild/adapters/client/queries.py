@@ -1,6 +1,6 @@
 """The queries, a row each. What each answers is in `answers`; a query that is added later is one row more here."""
 
-from gitmaild.adapters.client import answers
+from gitmaild.adapters.client import answers, people
 from gitmaild.adapters.client.answers import EVENTS
 from gitmaild.adapters.client.vocabulary import Parameter, Query
 from gitmaild.model.message import IMPORTANCE
@@ -127,4 +127,4 @@ _ROWS = (
     Query("status", "Is the daemon running, what waits, what is wrong.", (), answers.status),
 )
 
-QUERIES: dict[str, Query] = {row.name: row for row in _ROWS}
+QUERIES: dict[str, Query] = {row.name: row for row in (*_ROWS, *people.QUERY_ROWS)}
