@@ -1,11 +1,13 @@
-"""Who waits in the daemon's own process is told at once: a door by its command's answer, a follower by new commits.
+"""Between the daemon and who is in its process: a drop is told to it at once, an answer and new commits are told by it.
 
-Everything that is told here can be found on the disk as well, so a bell that nobody rings costs time, and nothing else.
+Everything that is told here can be found on the disk as well, so a bell that is not rung costs time, and nothing else.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+
+from gitmaild.model.drop import Hint
 
 _Place = tuple[str, str, str]  # desk root, agent, name of the dropped file
 
@@ -17,8 +19,13 @@ class Bell:
         self._lock = threading.Lock()
         self._waiting: dict[_Place, threading.Event] = {}
         self._followers: list[Callable[[], None]] = []
+        self._hint: Callable[[Iterable[Hint]], None] = lambda hints: None
 
     # --- the daemon's side
+
+    def connect(self, hint: Callable[[Iterable[Hint]], None]) -> None:
+        """Say where the doors' own hints go."""
+        self._hint = hint
 
     def answered(self, root: str, agent: str, name: str) -> None:
         """The file that was dropped as `name` has its answer."""
@@ -35,6 +42,10 @@ class Bell:
             follower()
 
     # --- the doors' side
+
+    def look(self, hints: Iterable[Hint]) -> None:
+        """Tell the daemon of a drop, sooner than a watcher can."""
+        self._hint(hints)
 
     @contextmanager
     def expecting(self, root: str, agent: str, name: str) -> Iterator[Callable[[float], bool]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from gitmaild.app.ports import History
 from gitmaild.app.queries import Reader
@@ -30,6 +30,13 @@ class Records:
         """
         self.check_cursor(cursor, tip)
         return (event(commit) for commit in self._history.commits(cursor, tip) if is_of(commit, project))
+
+    def last_events(self, count: int, cursor: str, tip: str, *, project: str = "") -> list[dict[str, object]]:
+        """The newest of those, oldest first."""
+        self.check_cursor(cursor, tip)
+        after = takewhile(lambda commit: commit.oid != cursor, self._history.newest(tip))
+        newest = islice((event(commit) for commit in after if is_of(commit, project)), count)
+        return list(newest)[::-1]
 
     def check_cursor(self, cursor: str, tip: str) -> None:
         if not cursor or cursor == tip:

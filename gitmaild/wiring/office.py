@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,8 @@ def _build(
     """The daemon, and what ends the processes that it has started."""
     repo = Repo.create(home.mailbox)
     alarms, clock = Alarms(), Clock(wall)
+    watcher = watcher or _inotify()
+    bell.connect(watcher.hint)
     threads = Threads(repo, ThreadIndex(home.state / "threads"), limits)
     holdings: dict[str, Holdings] = {}
     mirrors = Mirrors(
@@ -145,7 +147,7 @@ def _build(
         bypasses=Bypasses(commits.Commits(commits.load(home.marks)), lambda marks: commits.store(home.marks, marks)),
         roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=open_root, post=home.post),
         indexer=indexer,
-        watcher=watcher or _inotify(),
+        watcher=watcher,
         clock=clock,
         alarms=alarms,
         settings=limits,
@@ -183,6 +185,8 @@ class NoHints:
 
     def wait(self, timeout: float) -> list[Hint]:
         return []
+
+    def hint(self, hints: Iterable[Hint]) -> None: ...
 
     def wake(self) -> None: ...
 

@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -41,8 +40,10 @@ def events(desk: Desk, *, cursor: str, follow: bool, last: int | None, all_proje
     records = wiring.open_records(desk.home)
     project = "" if all_projects else desk.project.slug
     tip = records.reader.tip()
-    found: Iterable[dict[str, object]] = records.events(cursor, tip, project=project)
-    for event in deque(found, maxlen=last) if last else found:
+    found: Iterable[dict[str, object]] = (
+        records.last_events(last, cursor, tip, project=project) if last else records.events(cursor, tip, project=project)
+    )
+    for event in found:
         _line(event)
     while follow:
         sys.stdout.flush()

@@ -4,7 +4,6 @@ The functions that only give what a query's answer is made of are for doors that
 """
 
 import time
-from collections import deque
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
@@ -307,8 +306,10 @@ def events(
     """What happened after a cursor, oldest first; each event's `commit` is the next cursor."""
     records = wiring.open_records(desk.home)
     project = "" if all_projects else desk.project.slug
-    found = records.events(since, records.reader.tip(), project=project)
-    return list(deque(found, maxlen=at_most(last)) if last is not None else islice(found, at_most(limit)))
+    tip = records.reader.tip()
+    if last is not None:
+        return records.last_events(at_most(last), since, tip, project=project)
+    return list(islice(records.events(since, tip, project=project), at_most(limit)))
 
 
 def log(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gitmaild import wiring
 from gitmaild.adapters.client.whereabouts import Whereabouts
 from gitmaild.model.drop import Hint
+from gitmaild.model.errors import MailError
 from gitmaild.model.registry import Registry
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Lobby:
         self._lock = threading.Lock()
         self._free = threading.Semaphore(_READERS)
         self._readers: list[tuple[Reader, float]] = []
+        self._mailbox = 0
         self._registry: tuple[tuple[int, int, int], Registry] | None = None
 
     def for_agent(self, project: str | None = None, agent: str | None = None, *, patience: float = 10.0) -> "Mailbox":
@@ -87,15 +89,13 @@ class Lobby:
     def reader(self) -> Iterator["Reader"]:
         """A view of the mailbox, lent to one thread at a time."""
         with self._free:
-            with self._lock:
-                reader, let_go_at = self._readers.pop() if self._readers else (None, 0.0)
+            reader, let_go_at = self._kept()
             if reader is None:
                 reader, let_go_at = wiring.open_reader(self.home), time.monotonic() + _LET_GO_SECONDS
             try:
                 yield reader
-            except BaseException:
-                # Whatever it stumbled over, the next one begins anew: the repository may have been put in its place anew.
-                reader = None
+            except MailError:
+                reader = None  # whatever it stumbled over, the next one begins anew
                 raise
             finally:
                 if reader is not None:
@@ -104,6 +104,18 @@ class Lobby:
                         let_go_at = time.monotonic() + _LET_GO_SECONDS
                     with self._lock:
                         self._readers.append((reader, let_go_at))
+
+    def _kept(self) -> "tuple[Reader | None, float]":
+        """One that is open already; None where there is none, or the mailbox is another than it was."""
+        try:
+            mailbox = self.home.mailbox.stat().st_ino
+        except FileNotFoundError:
+            mailbox = 0
+        with self._lock:
+            if mailbox != self._mailbox:
+                self._readers.clear()
+                self._mailbox = mailbox
+            return self._readers.pop() if self._readers else (None, 0.0)
 
     def tip(self) -> str:
         """The commit at the head of the mailbox: it is another one as soon as anything was accepted."""
@@ -123,7 +135,7 @@ class Seat(Whereabouts):
             here=lobby.here,
             environment=lobby.environment,
         )
-        self._lobby = lobby
+        self._lobby, self._told = lobby, False
         self.home, self.registry = lobby.home, lobby.registry()
 
     @contextmanager
@@ -138,8 +150,13 @@ class Seat(Whereabouts):
             time.sleep(seconds)
 
     def serve(self, hints: list[Hint]) -> bool:
-        """The daemon of this process has the lock, and goes round by itself."""
-        return False if self._lobby.bell else super().serve(hints)
+        """The daemon of this process has the lock and goes round by itself; it is told where to look, once."""
+        if self._lobby.bell is None:
+            return super().serve(hints)
+        if not self._told:
+            self._lobby.bell.look(hints)
+            self._told = True
+        return False
 
     @contextmanager
     def expecting(self, root: "DeskRoot", agent: str, name: str) -> Iterator["Pause"]:
@@ -150,7 +167,7 @@ class Seat(Whereabouts):
 
             def pause(_: float) -> float:
                 began = time.monotonic()
-                rung(_LOOK_SECONDS)
+                rung(min(_LOOK_SECONDS, self.patience))
                 return time.monotonic() - began
 
             yield pause

@@ -1,4 +1,7 @@
-"""The client for programs: `from gitmaild import Mailbox`. A method for each command and query, over the same vocabulary."""
+"""The client for programs: `from gitmaild import Mailbox`. Every command and query of the vocabulary is a method.
+
+What an agent's day is made of has methods with types here; every other row is a method by its name, with keyword arguments.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -102,6 +105,7 @@ class Mailbox:
         ack_within: Seconds | None = None,
         in_reply_to: str = "",
         attachments: Names | None = None,
+        auto_reply: bool = False,
         request_id: str = "",
         attach: Files = (),
     ) -> Row:
@@ -119,6 +123,7 @@ class Mailbox:
         ack_required: bool = False,
         ack_within: Seconds | None = None,
         attachments: Names | None = None,
+        auto_reply: bool = False,
         to: Names | None = None,
         cc: Names | None = None,
         request_id: str = "",

@@ -6,7 +6,6 @@ Here is how a request becomes front matter and body. Whether it makes sense is n
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,8 @@ BODY = "body"
 # Said by the door and written nowhere.
 UNWRITTEN = "-"
 
+# No number of anything is larger than this, and none is negative.
+_MOST = 10**9
 _FLAGS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
 
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -191,12 +192,15 @@ def _flag(value: Any) -> bool:
 def _integer(value: Any) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError
-    return int(value)
+    number = int(value)
+    if not 0 <= number <= _MOST:
+        raise ValueError
+    return number
 
 
 def _number(value: Any) -> float:
     number = float(value)
-    if not isfinite(number):
+    if not 0 <= number <= _MOST:  # which NaN is not either
         raise ValueError
     return number
 
@@ -204,10 +208,7 @@ def _number(value: Any) -> float:
 def _seconds(value: Any) -> int:
     from gitmaild.rules.fields import span  # noqa: PLC0415
 
-    found = span(value) if isinstance(value, str) else _integer(value)
-    if found is None:
-        raise ValueError
-    return found
+    return _integer(span(value) if isinstance(value, str) else value)
 
 
 def written(command: Command, given: Given) -> tuple[str, str]:
@@ -251,8 +252,6 @@ def items(value: Any) -> tuple[str, ...]:
 def _value(parameter: Parameter, value: Any) -> frontmatter.Written:
     if parameter.type == "list":
         return items(value)
-    if isinstance(value, Mapping) and "id" in value:
-        return str(value["id"])
     if isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

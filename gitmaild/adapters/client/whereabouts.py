@@ -228,6 +228,8 @@ class Whereabouts:
         check_names(command, told)
         for parameter in command.parameters:
             value = told.get(parameter.name)
+            if parameter.type == "text" and isinstance(value, Mapping) and "id" in value:
+                told[parameter.name] = value["id"]
             if parameter.type == "list" and (parameter.required or value is not None):
                 told[parameter.name] = items(() if value is None else value)
         if command.prepare:
@@ -258,6 +260,8 @@ class Whereabouts:
     ) -> Receipt:
         """Drop a command at `agent`'s desk, and wait for the answer."""
         root, stem = self.root_of(agent), f"{kind}-{os.urandom(4).hex()}"
+        # A desk that nobody has seen yet is found by a scan alone.
+        everywhere = [] if root.has_desk(agent) else [Hint("")]
         with self.expecting(root, agent, f"{stem}.md") as pause:
             return submit(
                 root,
@@ -265,7 +269,7 @@ class Whereabouts:
                 stem,
                 lines,
                 body,
-                serve=self.serve,
+                serve=lambda hints: self.serve([*everywhere, *hints]),
                 pause=pause,
                 patience=self.patience,
                 attachments=attachments,
