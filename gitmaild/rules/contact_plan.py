@@ -1,6 +1,6 @@
 """Planning what an agent says of its door: a policy, a request, an answer, and that it is not to be disturbed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gitmaild.model.changeset import Changeset, Put
@@ -17,7 +17,7 @@ from gitmaild.rules.contact_notes import answered_note, asked_note
 from gitmaild.rules.contacts import Letter, admit, contact, contact_put, policy_put, quiet_put
 from gitmaild.rules.copies import copies
 from gitmaild.rules.due import BLIND, is_open
-from gitmaild.rules.fate import Bounce, Deliver
+from gitmaild.rules.fate import Bounce, Deliver, Hold
 from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox
 
@@ -74,6 +74,9 @@ def set_policy(command: ContactPolicy, mailbox: Mailbox, now: datetime, settings
         fate = admit(letter, agent, mailbox, settings, policy=command.policy)
         if isinstance(fate, Deliver):
             letting.append(one)
+        elif isinstance(fate, Hold) and fate.because == QUIET:
+            moves.drops.append(held.path(one, mailbox.project))
+            moves.puts.append(held.put(replace(one, until=fate.until, because=QUIET), mailbox.project))
         elif isinstance(fate, Bounce) and fate.code != "too-many-held":
             moves.back(one, fate.reason, mailbox, now)
     moves.enter(letting, mailbox, now)
