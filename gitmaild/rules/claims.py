@@ -29,7 +29,8 @@ def claim(command: Claim, mailbox: Mailbox, now: datetime, settings: Settings) -
     envelope = command.envelope
     queue = _queue(command.queue, mailbox)
     members = mailbox.directory().holders(queue.name, mailbox.everyone())
-    if members and envelope.agent not in members:
+    # Members that stand for nobody, such as a role without a holder, do not open a queue to all.
+    if queue.members and envelope.agent not in members:
         raise refuse(
             "not-a-member", f"{envelope.agent} is not in the queue {queue.name}", f"members: {', '.join(queue.members)}"
         )

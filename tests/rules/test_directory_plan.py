@@ -195,6 +195,16 @@ def test_what_was_claimed_may_be_given_back(shop: Shop) -> None:
     assert (shop.letters("RedCat"), posted(shop, "queues", "reviewers")) == ([], 1)
 
 
+def test_a_queue_whose_members_stand_for_nobody_is_closed_and_not_open_to_all(shop: Shop) -> None:
+    ask(shop, "role-bind", role="Refinery", about="merges")
+    ask(shop, "queue", name="merge-queue", members="Refinery")
+    shop.accepted("GreenCastle", to="merge-queue", subject="ready")
+    assert shop.refused("BlueLake", kind="claim", queue="merge-queue").code == "not-a-member"
+    ask(shop, "role-bind", role="Refinery", agent="BlueLake")
+    shop.accepted("BlueLake", kind="claim", queue="merge-queue")
+    assert shop.letters("BlueLake") == ["GreenCastle: ready"]
+
+
 def test_only_members_claim_and_only_from_a_queue(shop: Shop) -> None:
     ask(shop, "queue", name="reviewers", members="RedCat")
     ask(shop, "board", name="news")
