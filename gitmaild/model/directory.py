@@ -38,9 +38,13 @@ class MailingList:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A message that was taken out of a queue: who has it, and until when it must be acknowledged."""
+    """A message that was taken out of a queue: who has it, and until when it must be acknowledged.
+
+    `own`: its taker had a copy before, as one to whom it was written besides, and keeps that where it goes back.
+    """
 
     message_id: str
     queue: str
     agent: str
     until: datetime
+    own: bool = False

@@ -29,7 +29,8 @@ def claim(command: Claim, mailbox: Mailbox, now: datetime, settings: Settings) -
     envelope = command.envelope
     queue = _queue(command.queue, mailbox)
     members = mailbox.directory().holders(queue.name, mailbox.everyone())
-    if members and envelope.agent not in members:
+    # Members that stand for nobody, such as a role without a holder, do not open a queue to all.
+    if queue.members and envelope.agent not in members:
         raise refuse(
             "not-a-member", f"{envelope.agent} is not in the queue {queue.name}", f"members: {', '.join(queue.members)}"
         )
@@ -45,11 +46,14 @@ def claim(command: Claim, mailbox: Mailbox, now: datetime, settings: Settings) -
     ids: list[str] = []
     for place in chosen:
         message = render.readable(mailbox.tree.read(place))
-        if message is None or mailbox.held(envelope.agent, layout.file_name(message)):
+        if message is None:
             continue  # written there by somebody else's commit
         ids.append(message.id)
-        puts.append(inbox_put(message, envelope.agent, mailbox))
-        puts.append(_put(Taken(message.id, queue.name, envelope.agent, until), mailbox.project))
+        own = mailbox.held(envelope.agent, layout.file_name(message))
+        if own is None:
+            puts.append(inbox_put(message, envelope.agent, mailbox))
+        if own is None or own.folder != "acked":
+            puts.append(_put(Taken(message.id, queue.name, envelope.agent, until, own is not None), mailbox.project))
     said += [("ids", tuple(ids)), ("until", stamp(until)), ("left", str(len(found) - len(chosen)))]
     return _changeset(
         command, f"claim: {envelope.agent}: {queue.name}: {', '.join(ids)}", now,
@@ -86,7 +90,7 @@ def returned(taken: Taken, mailbox: Mailbox) -> tuple[list[Put], list[str]]:
         return [], drops
     hour = f"{layout.posted(mailbox.project, _WHERE, taken.queue)}/{layout.shard(message.created)}"
     put = Put(f"{mailbox.leaf(hour)}/{layout.file_name(message)}", oid=mailbox.tree.oid(held.path))
-    return [put], [held.path, *drops]
+    return [put], drops if taken.own else [held.path, *drops]
 
 
 def settled_claims(message: Message, agent: str, mailbox: Mailbox) -> list[str]:
@@ -115,6 +119,7 @@ def path(taken: Taken, project: str) -> str:
 
 def _put(taken: Taken, project: str) -> Put:
     fields = [("message", taken.message_id), ("queue", taken.queue), ("agent", taken.agent), ("until", stamp(taken.until))]
+    fields += [("own", "yes")] if taken.own else []
     return Put(path(taken, project), frontmatter.write(fields).encode())
 
 
@@ -123,7 +128,8 @@ def _parsed(data: bytes) -> Taken | None:
     until = record.moment(said["until"]) if said else None
     if said is None or until is None:
         return None
-    taken = Taken(said["message"], said["queue"], said["agent"], until)
+    own = record.read(data, "own") == {"own": "yes"}
+    taken = Taken(said["message"], said["queue"], said["agent"], until, own)
     return (
         taken if MESSAGE_ID.fullmatch(taken.message_id) and is_list_name(taken.queue) and is_desk_name(taken.agent) else None
     )

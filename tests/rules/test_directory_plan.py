@@ -195,6 +195,42 @@ def test_what_was_claimed_may_be_given_back(shop: Shop) -> None:
     assert (shop.letters("RedCat"), posted(shop, "queues", "reviewers")) == ([], 1)
 
 
+def test_who_was_written_to_besides_the_queue_may_claim_and_keeps_its_own_copy(shop: Shop) -> None:
+    ask(shop, "queue", name="reviewers", members="RedCat, BlueLake", claim_seconds="30m")
+    shop.accepted("GreenCastle", to="reviewers, RedCat", subject="both")
+    message = shop.last()
+    said = yaml.safe_load(shop.accepted("RedCat", kind="claim", queue="reviewers").answer)
+    assert (said["status"], said["ids"]) == ("claimed", [message.id])
+    assert [(taken.agent, taken.own) for taken in taken_from(shop.mailbox)] == [("RedCat", True)]
+    shop.accepted("RedCat", kind="give-back", ids=message.id)
+    assert (shop.letters("RedCat"), posted(shop, "queues", "reviewers")) == (["GreenCastle: both"], 1)
+    shop.accepted("RedCat", kind="claim", queue="reviewers")
+    assert shop.later(1801) == [f"return: reviewers: {message.id} from RedCat"]
+    assert shop.letters("RedCat")[:1] == ["GreenCastle: both"]
+    shop.accepted("BlueLake", kind="claim", queue="reviewers")
+    assert (shop.letters("BlueLake"), posted(shop, "queues", "reviewers")) == (["GreenCastle: both"], 0)
+
+
+def test_who_has_acknowledged_a_message_is_done_with_it_when_it_claims_it(shop: Shop) -> None:
+    ask(shop, "queue", name="reviewers", members="RedCat")
+    shop.accepted("GreenCastle", to="reviewers, RedCat", subject="both")
+    message = shop.last()
+    shop.accepted("RedCat", kind="ack", ids=message.id)
+    said = yaml.safe_load(shop.accepted("RedCat", kind="claim", queue="reviewers").answer)
+    assert said["ids"] == [message.id]
+    assert (list(taken_from(shop.mailbox)), posted(shop, "queues", "reviewers")) == ([], 0)
+
+
+def test_a_queue_whose_members_stand_for_nobody_is_closed_and_not_open_to_all(shop: Shop) -> None:
+    ask(shop, "role-bind", role="Refinery", about="merges")
+    ask(shop, "queue", name="merge-queue", members="Refinery")
+    shop.accepted("GreenCastle", to="merge-queue", subject="ready")
+    assert shop.refused("BlueLake", kind="claim", queue="merge-queue").code == "not-a-member"
+    ask(shop, "role-bind", role="Refinery", agent="BlueLake")
+    shop.accepted("BlueLake", kind="claim", queue="merge-queue")
+    assert shop.letters("BlueLake") == ["GreenCastle: ready"]
+
+
 def test_only_members_claim_and_only_from_a_queue(shop: Shop) -> None:
     ask(shop, "queue", name="reviewers", members="RedCat")
     ask(shop, "board", name="news")

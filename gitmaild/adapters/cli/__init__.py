@@ -29,6 +29,7 @@ _COMMANDS = {
     "retire": ("people", "Close an agent's desk; mail to it bounces.", "People"),
     "role": ("directory", "Who holds which role.", "People"),
     "group": ("directory", "Groups: one address, a copy for each member.", "People"),
+    "preset": ("preset", "Roles, groups, queues and boards at once, from a file.", "People"),
     "contact": ("contacts", "Whose mail you take.", "People"),
     "dnd": ("contacts", "Do not disturb: all but urgent mail waits.", "People"),
     "send": ("mail", "Send a message.", "Mail"),
