@@ -30,6 +30,7 @@ _GROUPS = {
     "contact": {"contact_policy", "contact_request", "contact_approve", "contact_deny", "contacts"},
     "role": {"role_bind", "role_unbind", "roles"},
     "post": {"send"},
+    "preset": {"role_bind", "group", "queue", "board"},
 }
 
 
