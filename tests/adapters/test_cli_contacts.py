@@ -94,6 +94,26 @@ def test_a_role_is_bound_by_the_overseer_and_shows_both_names(shop: Terminal) ->
     assert shop("send", "--as", "RedCat", "--to", "Orchestrator", stdin="x\n").status == 65
 
 
+def test_an_inbox_is_sifted_by_who_wrote_also_by_role_and_group(shop: Terminal) -> None:
+    """Row 216."""
+    shop.ok("role", "bind", "Mayor", "GreenCastle", "--as", "Overseer")
+    shop.ok("role", "bind", "Deacon", "RedCat", "--as", "Overseer")
+    shop.ok("group", "set", "dogs", "BlueLake", "--as", "Overseer")
+    for sender in ("RedCat", "BlueLake", "Overseer"):
+        send(shop, sender, "Mayor")
+
+    def senders(*options: str) -> list[str]:
+        return [mail["from"] for mail in shop.ok("inbox", "--as", "GreenCastle", *options, "--json").json]
+
+    assert senders() == ["Overseer", "BlueLake", "RedCat"]
+    assert senders("--from", "Deacon") == senders("--from", "RedCat@shop") == ["RedCat"]
+    assert senders("--from", "Deacon,@dogs") == senders("--from", "everyone") == ["BlueLake", "RedCat"]
+    assert senders("--from", "Overseer", "--from", "Postmaster") == ["Overseer"]
+    assert senders("--from", "RedCat@shop-web") == []
+    wrong = shop("inbox", "--as", "GreenCastle", "--from", "Deecon")
+    assert (wrong.status, "did you mean Deacon?" in wrong.err) == (65, True)
+
+
 def test_a_group_a_queue_and_a_board(shop: Terminal) -> None:
     """Rows 113, 224, 297, 298."""
     shop.ok("group", "set", "polecats", "RedCat", "BlueLake", "--as", "Overseer")

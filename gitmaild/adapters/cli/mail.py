@@ -146,6 +146,9 @@ def told(desk: Desk, receipt: Receipt) -> None:
 @click.option("--min", "least", type=click.Choice(IMPORTANCE), default="low", help="This importance and above.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
+@click.option(
+    "--from", "senders", multiple=True, metavar="A,B", help="Only from these: agents, roles, groups as they are now."
+)
 @click.option("--tag", default="", metavar="G", help="Only subjects that begin with this tag: HANDOFF for [HANDOFF].")
 @click.option("--thread", default="", metavar="T", help="One conversation; read and acknowledged messages included.")
 @click.option("--bodies", is_flag=True, help="With --json: the texts too.")
@@ -158,6 +161,7 @@ def inbox(
     least: str,
     limit: int,
     since: str | None,
+    senders: tuple[str, ...],
     thread: str,
     tag: str,
     bodies: bool,
@@ -169,6 +173,7 @@ def inbox(
       gitmaild inbox
       gitmaild inbox --urgent --json
       gitmaild inbox --tag HANDOFF --min high
+      gitmaild inbox --from Deacon,@dogs
       gitmaild inbox --thread continuity --limit 1 --bodies --json
     """
     entries = reading.inbox(
@@ -180,9 +185,14 @@ def inbox(
         since=reading.parse_since(since, datetime.now(UTC)) if since else None,
         thread=thread,
         tag=tag,
+        senders=_senders(desk, _names(senders)) if senders else None,
         limit=limit,
     )
     _listed(desk, entries, bodies=bodies)
+
+
+def _senders(desk: Desk, names: tuple[str, ...]) -> list[str]:
+    return wiring.open_people(desk.home, desk.environment).standing_for(desk.project.slug, names)
 
 
 def _listed(desk: Desk, entries: list[Entry], *, bodies: bool = False) -> None:
