@@ -13,6 +13,7 @@ from gitmaild.model.ids import hex_of, stamp
 from gitmaild.model.layout import FOLDERS, FileName, parse_file_name
 from gitmaild.model.message import IMPORTANCE, Message
 from gitmaild.rules import render
+from gitmaild.rules.facts import facts
 from gitmaild.rules.tags import is_tagged, tags
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Entry:
             "state": self.state,
             "path": self.path,
         }
-        return shown | ({"body": message.body} if body else {})
+        return shown | ({"body": message.body, "facts": facts(message.body)} if body else {})
 
 
 def inbox(
