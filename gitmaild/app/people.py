@@ -1,14 +1,18 @@
 """What can be asked about people and what stands for them: contacts, held mail, roles, groups, queues, boards."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from gitmaild.app.ports import Repo
+from gitmaild.model.errors import refuse
 from gitmaild.model.ids import stamp
+from gitmaild.model.names import EVERYONE, POSTMASTER, parse_address
 from gitmaild.model.settings import Settings
-from gitmaild.rules import held, render
+from gitmaild.rules import foreign, held, render
 from gitmaild.rules.boards import files
 from gitmaild.rules.claims import taken_from
 from gitmaild.rules.contacts import contacts, policy_of, quiet_until
+from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox
 
 Row = dict[str, object]
@@ -79,6 +83,20 @@ class People:
                 ]
             rows.append(row)
         return rows
+
+    def standing_for(self, project: str, names: Iterable[str]) -> list[str]:
+        """The agents that addresses stand for now: themselves, holders of roles, members of groups. Raises `Refused`."""
+        mailbox = self._mailbox(project)
+        directory = mailbox.directory()
+        found: list[str] = []
+        for text in names:
+            name = foreign.address(str(parse_address(text, field="from")), project, project)
+            known = [*mailbox.agents(), POSTMASTER, EVERYONE, *directory.names()]
+            if "@" not in name and name not in known:
+                guess = did_you_mean(name, known)
+                raise refuse("unknown-agent", f"from: no agent, role or group {name!r}{guess}", "see gitmaild agents")
+            found += [name] if "@" in name else directory.holders(name, mailbox.everyone())
+        return list(dict.fromkeys(found))
 
     def posted(self, project: str, kind: str, name: str, *, limit: int = 0) -> list[Row]:
         """The messages of a queue or a board, newest first. `kind` is `queue` or `board`."""

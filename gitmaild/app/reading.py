@@ -13,6 +13,7 @@ from gitmaild.model.ids import hex_of, stamp
 from gitmaild.model.layout import FOLDERS, FileName, parse_file_name
 from gitmaild.model.message import IMPORTANCE, Message
 from gitmaild.rules import render
+from gitmaild.rules.facts import facts
 from gitmaild.rules.tags import is_tagged, tags
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Entry:
             "state": self.state,
             "path": self.path,
         }
-        return shown | ({"body": message.body} if body else {})
+        return shown | ({"body": message.body, "facts": facts(message.body)} if body else {})
 
 
 def inbox(
@@ -61,21 +62,28 @@ def inbox(
     since: datetime | None = None,
     thread: str = "",
     tag: str = "",
+    senders: Collection[str] | None = None,
     limit: int = 0,
 ) -> list[Entry]:
     """The messages in `folders` of a desk, newest first.
 
-    `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by a tag of the subject; `limit` 0 is
-    no limit. Only files that pass by their name are opened, and none is changed.
+    `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by a tag of the subject, `senders` by
+    who wrote; `limit` 0 is no limit. Only files that pass by their name are opened, and none is changed.
     """
     floor = IMPORTANCE.index(least)
     after = since.strftime("%Y%m%dT%H%M%S.%fZ") if since else ""
+    # A file's name does not say from which project its sender is.
+    names = None if senders is None else {sender.partition("@")[0] for sender in senders}
     found: list[Entry] = []
     for name, parts, folder in _newest_first(root, agent, folders):
         if parts.at < after or IMPORTANCE.index(parts.importance) < floor or (only and parts.importance != only):
             continue
+        if names is not None and parts.sender not in names:
+            continue
         entry = _entry(root, f"agents/{agent}/{folder}/{name}", folder)
         if entry is None or (thread and entry.message.thread_id != thread):
+            continue
+        if senders is not None and entry.message.sender not in senders:
             continue
         if tag and not is_tagged(entry.message.subject, tag):
             continue

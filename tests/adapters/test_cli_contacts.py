@@ -1,8 +1,11 @@
 """contact, dnd, role, group, queue, board, post, handoff: through the command line, answers and exit statuses."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.adapters.runner import Terminal
+from tests.adapters.test_cli_office import somebody_serves
 
 
 @pytest.fixture
@@ -91,6 +94,26 @@ def test_a_role_is_bound_by_the_overseer_and_shows_both_names(shop: Terminal) ->
     assert shop("send", "--as", "RedCat", "--to", "Orchestrator", stdin="x\n").status == 65
 
 
+def test_an_inbox_is_sifted_by_who_wrote_also_by_role_and_group(shop: Terminal) -> None:
+    """Row 216."""
+    shop.ok("role", "bind", "Mayor", "GreenCastle", "--as", "Overseer")
+    shop.ok("role", "bind", "Deacon", "RedCat", "--as", "Overseer")
+    shop.ok("group", "set", "dogs", "BlueLake", "--as", "Overseer")
+    for sender in ("RedCat", "BlueLake", "Overseer"):
+        send(shop, sender, "Mayor")
+
+    def senders(*options: str) -> list[str]:
+        return [mail["from"] for mail in shop.ok("inbox", "--as", "GreenCastle", *options, "--json").json]
+
+    assert senders() == ["Overseer", "BlueLake", "RedCat"]
+    assert senders("--from", "Deacon") == senders("--from", "RedCat@shop") == ["RedCat"]
+    assert senders("--from", "Deacon,@dogs") == senders("--from", "everyone") == ["BlueLake", "RedCat"]
+    assert senders("--from", "Overseer", "--from", "Postmaster") == ["Overseer"]
+    assert senders("--from", "RedCat@shop-web") == []
+    wrong = shop("inbox", "--as", "GreenCastle", "--from", "Deecon")
+    assert (wrong.status, "did you mean Deacon?" in wrong.err) == (65, True)
+
+
 def test_a_group_a_queue_and_a_board(shop: Terminal) -> None:
     """Rows 113, 224, 297, 298."""
     shop.ok("group", "set", "polecats", "RedCat", "BlueLake", "--as", "Overseer")
@@ -128,6 +151,43 @@ def test_a_hand_off_is_read_back_and_its_status_steers_a_loop(shop: Terminal) ->
         "RedCat",
     )
     assert shop("handoff", "--completed", "a bit", "--as", "RedCat").status == 0
+
+
+def test_a_hand_off_that_nobody_has_taken_yet_is_the_newest(shop: Terminal, home: Path) -> None:
+    """Row 232."""
+    shop.ok("handoff", "--completed", "the parser", "--as", "RedCat")
+    with somebody_serves(home):
+        assert shop("handoff", "--completed", "its tests", "--iteration", "2", "--as", "RedCat").status == 3
+        shop("send", "--as", "RedCat", "--to", "RedCat", "--thread", "continuity", "-s", "a note", stdin="no hand-off\n")
+        shop("handoff", "--completed", "elsewhere", "--thread", "br-9", "--as", "RedCat")
+        (queued,) = shop.ok("handoff", "--last", "--as", "RedCat", "--json").json
+        assert (queued["id"], queued["state"], queued["subject"]) == (
+            "",
+            "queued",
+            "[HANDOFF] Iteration 2: completed: its tests",
+        )
+        assert "## Completed\n\n- its tests\n" in queued["body"]
+        said = shop.ok("handoff", "--last", "--as", "RedCat").out
+        assert said.startswith("-------- queued, not delivered yet · ")
+    shop.ok("serve", "--once")
+    (last,) = shop.ok("handoff", "--last", "--as", "RedCat", "--json").json
+    assert (last["state"], last["subject"]) == ("inbox", queued["subject"])
+    assert last["id"].startswith("msg_")
+
+
+def test_a_hand_off_that_was_taken_and_not_committed_is_the_newest_too(shop: Terminal, home: Path) -> None:
+    shop.ok("handoff", "--completed", "the parser", "--as", "RedCat")
+    with somebody_serves(home):
+        file = shop("handoff", "--completed", "its tests", "--as", "RedCat", "--json").json["file"]
+        outbox = shop.here / ".gitmaild/agents/RedCat/outbox"
+        (outbox / ".claimed").mkdir(exist_ok=True)
+        (outbox / file).rename(outbox / ".claimed" / f"cmd_20260101_0000000a.{file}")
+        assert "its tests" in shop.ok("handoff", "--last", "--as", "RedCat").out
+    shop.ok("serve", "--once")
+    assert [mail["subject"] for mail in shop.ok("inbox", "--thread", "continuity", "--as", "RedCat", "--json").json] == [
+        "[HANDOFF] completed: its tests",
+        "[HANDOFF] completed: the parser",
+    ]
 
 
 def test_lists_may_be_deleted_by_the_overseer(shop: Terminal) -> None:

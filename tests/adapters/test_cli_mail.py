@@ -429,7 +429,7 @@ def test_a_thread_is_in_the_order_of_time(crew: Terminal) -> None:
     assert [message["id"] for message in said] == [first, second]
     assert set(said[0]) == {
         *("id", "thread_id", "from", "to", "cc", "subject", "tags", "created", "importance", "ack_required", "body"),
-        "in_reply_to",
+        *("facts", "in_reply_to"),
     }
     assert [message["id"] for message in crew.ok("thread", "br-123", "--last", "1", "--json").json] == [second]
     assert crew.ok("thread", "br-123", "--since", "1h").out.count("-------- msg_") == 2

@@ -1,5 +1,6 @@
 """handoff: word for one's next self, which remembers nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -7,9 +8,10 @@ import click
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.mail import body_of, page
 from gitmaild.adapters.cli.output import say, say_json
-from gitmaild.app import reading
+from gitmaild.app import handoffs, reading
 from gitmaild.model.layout import FOLDERS
 from gitmaild.model.names import OVERSEER
+from gitmaild.model.settings import Settings
 from gitmaild.rules.parse_people import CONTINUITY
 
 desk_of = click.make_pass_decorator(Desk)
@@ -49,7 +51,7 @@ def handoff(
     """Leave word for your next self, or read what the last one left. An empty hand-off is refused.
 
     Exit status, for a loop around you: 0 go on, 10 done (--done), 11 stop (the Overseer has sent you [STOP], and
-    you have not acknowledged it).
+    you have not acknowledged it), 3 queued: nobody has taken it yet, and --last finds it in your outbox.
 
     \b
     Examples:
@@ -79,14 +81,14 @@ def handoff(
 
 
 def _print_last(desk: Desk, thread: str) -> None:
-    entries = reading.inbox(desk.own_root, desk.agent, folders=FOLDERS, thread=thread, tag="HANDOFF", limit=1)
+    entry = handoffs.newest(desk.own_root, desk.agent, thread, Settings())
     if desk.as_json:
-        say_json([entry.fields(body=True) for entry in entries])
-    elif entries:
-        say(page(entries[0].message).rstrip("\n"))
+        say_json([entry.fields(body=True)] if entry else [])
+    elif entry:
+        say(page(replace(entry.message, id=entry.message.id or "queued, not delivered yet")).rstrip("\n"))
     else:
         say("no hand-off")
-    if not entries:
+    if not entry:
         raise click.exceptions.Exit(NOTHING_THERE)
 
 

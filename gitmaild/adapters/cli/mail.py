@@ -127,6 +127,9 @@ def told(desk: Desk, answer: Row) -> None:
 @click.option("--min", "least", type=click.Choice(IMPORTANCE), default="low", help="This importance and above.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--since", metavar="T", help="2h, 3d, or 2026-11-22T15:00:00Z.")
+@click.option(
+    "--from", "senders", multiple=True, metavar="A,B", help="Only from these: agents, roles, groups as they are now."
+)
 @click.option("--tag", default="", metavar="G", help="Only subjects that begin with this tag: HANDOFF for [HANDOFF].")
 @click.option("--thread", default="", metavar="T", help="One conversation; read and acknowledged messages included.")
 @click.option("--bodies", is_flag=True, help="With --json: the texts too.")
@@ -139,6 +142,7 @@ def inbox(
     least: str,
     limit: int,
     since: str | None,
+    senders: tuple[str, ...],
     thread: str,
     tag: str,
     bodies: bool,
@@ -150,6 +154,7 @@ def inbox(
       gitmaild inbox
       gitmaild inbox --urgent --json
       gitmaild inbox --tag HANDOFF --min high
+      gitmaild inbox --from Deacon,@dogs
       gitmaild inbox --thread continuity --limit 1 --bodies --json
     """
     entries = answers.listed(
@@ -161,6 +166,7 @@ def inbox(
         thread_id=thread,
         tag=tag,
         everything=everything,
+        senders=",".join(senders),
     )
     _listed(desk, entries, bodies=bodies)
 

@@ -44,13 +44,29 @@ def inbox(
     thread_id: str = "",
     tag: str = "",
     everything: bool = False,
+    senders: str = "",
     bodies: bool = True,
 ) -> list[Fields]:
     """Your mail, newest first."""
     entries = listed(
-        desk, limit=limit, urgent=urgent, least=least, since=since, thread_id=thread_id, tag=tag, everything=everything
+        desk,
+        limit=limit,
+        urgent=urgent,
+        least=least,
+        since=since,
+        thread_id=thread_id,
+        tag=tag,
+        everything=everything,
+        senders=senders,
     )
     return [entry.fields(body=bodies) for entry in entries]
+
+
+def _standing_for(desk: "Whereabouts", senders: str) -> list[str]:
+    """The agents that names, roles and groups stand for."""
+    names = [name.strip() for name in senders.split(",") if name.strip()]
+    with desk.reader() as reader:
+        return reader.people.standing_for(desk.project.slug, names)
 
 
 def listed(
@@ -63,6 +79,7 @@ def listed(
     thread_id: str = "",
     tag: str = "",
     everything: bool = False,
+    senders: str = "",
 ) -> list[Entry]:
     """The same as `inbox`, for who shows it to people."""
     return reading.inbox(
@@ -74,6 +91,7 @@ def listed(
         since=reading.parse_since(since, wiring.wall_clock()) if since else None,
         thread=thread_id,
         tag=tag,
+        senders=_standing_for(desk, senders) if senders else None,
         limit=at_most(limit),
     )
 

@@ -142,6 +142,7 @@ class Mailbox:
         thread_id: str = "",
         tag: str = "",
         everything: bool = False,
+        senders: str = "",
         bodies: bool = True,
     ) -> list[Row]:
         """Your unread mail, newest first. Listing marks nothing as read."""

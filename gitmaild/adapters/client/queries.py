@@ -21,6 +21,7 @@ _ROWS = (
             Parameter("thread_id", "One conversation; read and acknowledged messages included.", default=""),
             Parameter("tag", "Only subjects that begin with this tag: HANDOFF for [HANDOFF].", default=""),
             Parameter("everything", "Read and acknowledged messages as well.", "flag", default=False),
+            Parameter("senders", "Only from these: names, roles, groups, with commas between them.", default=""),
             Parameter("bodies", "The texts too.", "flag", default=True),
         ),
         answers.inbox,
