@@ -49,6 +49,13 @@ def look(home: Home, environment: Mapping[str, str]) -> dict[str, Any]:
     return value | {"roots": roots, "away": away, "waiting": waiting, "alarms": alarms}
 
 
+def troubles(home: Home) -> list[str]:
+    """What is wrong, in words, and quickly: no daemon, or the alarms of the one that runs."""
+    if not Lock(home.lock).is_held():
+        return ["The daemon is not running: mail waits in the outboxes until gitmaild serve is started."]
+    return [str(alarm.get("text", alarm)) for alarm in home.load("status.json").get("alarms", [])]
+
+
 def _look_at_index(home: Home, engine: str) -> dict[str, Any]:
     from gitmaild.app.indexer import described  # noqa: PLC0415
 
