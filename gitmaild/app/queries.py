@@ -1,5 +1,6 @@
 """What can be asked of the mailbox itself. Never writes, needs no lock, works with the daemon down."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import chain, islice
 
@@ -7,12 +8,14 @@ from gitmaild.app.acks import owed
 from gitmaild.app.people import People
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
+from gitmaild.model import layout
 from gitmaild.model.errors import MailError
 from gitmaild.model.ids import MESSAGE_ID, stamp
 from gitmaild.model.lease import ACTIVE, Lease
 from gitmaild.model.message import Message
-from gitmaild.model.names import POSTMASTER
+from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
+from gitmaild.rules import render
 from gitmaild.rules.due import is_open, owing
 from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox, Profile
@@ -42,6 +45,42 @@ class Reader:
             if message.thread_id == thread_id:
                 found[message.id] = message
         return sorted(found.values(), key=lambda message: message.created)
+
+    def newest(self, project: str, *, before: str = "", limit: int = 50) -> list[Message]:
+        """The mail of everybody in a project, newest first; with `before`, only what is older than the message of that id.
+
+        A leaf holds the messages of some minutes, so a page costs itself, however large the mailbox is.
+        """
+        mailbox = self._mailbox(project)
+        mark = mailbox.message(before) if before else None
+        if before and mark is None:
+            return []
+        last = mailbox.canonical(before).rpartition("/")[0] if before else ""
+        found: list[Message] = []
+        for leaf in reversed(list(mailbox.leaves_below(layout.messages(project)))):
+            if last and leaf != last:
+                continue
+            last = ""
+            paths = [f"{leaf}/{name}" for name in mailbox.tree.names(leaf) if name.endswith(".md")]
+            messages = (render.readable(mailbox.tree.read(path)) for path in paths)
+            told = [m for m in messages if m and m.sender != POSTMASTER and (mark is None or m.created < mark.created)]
+            found += sorted(told, key=lambda message: message.created, reverse=True)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def states(self, project: str, messages: Iterable[Message], *, readers: Collection[str]) -> dict[str, dict[str, str]]:
+        """Where the copies of messages lie: id to recipient to folder. Those that a message names openly, and `readers`."""
+        mailbox = self._mailbox(project)
+        agents = {*mailbox.agents(), OVERSEER}
+        return {
+            message.id: {
+                name: held.folder
+                for name in dict.fromkeys((*message.to, *message.cc, *readers))
+                if name in agents and (held := mailbox.held(name, layout.file_name(message)))
+            }
+            for message in messages
+        }
 
     def leases(
         self,

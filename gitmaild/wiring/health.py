@@ -81,6 +81,13 @@ def readiness(home: Home, still_for: float) -> dict[str, str]:
     return found | {"index": str(search.get("note") or "ok")}
 
 
+def troubles(home: Home) -> list[str]:
+    """What is wrong, in words, and quickly: no daemon, or the alarms of the one that runs."""
+    if not Lock(home.lock).is_held():
+        return ["The daemon is not running: mail waits in the outboxes until gitmaild serve is started."]
+    return [str(alarm.get("text", alarm)) for alarm in home.load("status.json").get("alarms", [])]
+
+
 def _look_at_index(home: Home, engine: str) -> dict[str, Any]:
     from gitmaild.app.indexer import described  # noqa: PLC0415
 
