@@ -117,7 +117,7 @@ class Threads:
             puts: Iterable[tuple[str, str]] = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
         else:
             self._index.clear()
-            puts = _all_messages(self._repo.tree(tip))
+            puts = _all_messages(self._repo.walk(tip))
         rows: dict[tuple[str, str], Rows] = {}
         for number, (path, oid) in enumerate(puts):
             if number % _AT_ONCE == 0:

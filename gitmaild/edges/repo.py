@@ -17,7 +17,7 @@ from gitmaild.edges import disk
 from gitmaild.edges.pack import BLOB, COMMIT, Pack
 from gitmaild.edges.plumbing import Damaged, git, git_version
 from gitmaild.edges.ref import Main
-from gitmaild.edges.tree import Tree
+from gitmaild.edges.tree import PASSING, Tree
 from gitmaild.model.changeset import IDENTITY, Changeset, Landed, parse_commit_message
 from gitmaild.model.ids import parse_stamp, stamp
 
@@ -25,6 +25,9 @@ from gitmaild.model.ids import parse_stamp, stamp
 pygit2.settings.cache_max_size(8 << 20)
 pygit2.settings.mwindow_size = 1 << 20
 pygit2.settings.mwindow_mapped_limit = 16 << 20
+# It also keeps up to 16 MiB of bases for every pack, and maps the packs' indexes: after so many objects it begins anew,
+# which takes a few milliseconds.
+_LET_GO_AFTER = 2_000
 
 _BRANCH = "ref: refs/heads/main\n"
 _CONFIG = {
@@ -95,6 +98,7 @@ class Repo:
         self._packs = path / "objects" / "pack"
         self._tree: tuple[str, Tree] | None = None
         self._main = Main(path)
+        self._loaded = 0  # objects, since libgit2 last let go of its caches
 
     @classmethod
     def create(cls, path: Path) -> "Repo":
@@ -131,9 +135,12 @@ class Repo:
     def tree(self, commit: str) -> Tree:
         """The tree of a commit, from memory where it is the one that was used last."""
         if self._tree is None or self._tree[0] != commit or self._tree[1].is_large:
-            root = bytes.fromhex(str(self._commit(commit).tree_id)) if commit else b""
-            self._tree = (commit, Tree(root, self._load, self._load_blob))
+            self._tree = (commit, Tree(self._root(commit), self._load, self._load_blob))
         return self._tree[1]
+
+    def walk(self, commit: str) -> Tree:
+        """The tree of a commit, for who goes through all of it: it keeps little of what it has read."""
+        return Tree(self._root(commit), self._load, self._load_blob, most=PASSING)
 
     def is_ancestor(self, old: str, new: str) -> bool:
         if not old or old == new:
@@ -190,6 +197,9 @@ class Repo:
         """A blob's bytes, or None where it is damaged."""
         return self._load_blob(bytes.fromhex(oid))
 
+    def _root(self, commit: str) -> bytes:
+        return bytes.fromhex(str(self._commit(commit).tree_id)) if commit else b""
+
     def _commit(self, oid: str) -> pygit2.Commit:
         try:
             found = self._git[oid]
@@ -221,6 +231,9 @@ class Repo:
             return None
 
     def _load(self, oid: bytes) -> bytes:
+        self._loaded += 1
+        if self._loaded > _LET_GO_AFTER:
+            self._free()
         try:
             return bytes(self._git.read(pygit2.Oid(raw=oid))[1])
         except (KeyError, pygit2.GitError) as error:
@@ -239,9 +252,13 @@ class Repo:
         self._tree = None
 
     def let_go(self) -> None:
-        """Forget what reading has left in memory: libgit2 keeps up to 16 MB of bases for every pack that it has read."""
+        """Forget what reading has left in memory."""
         self._tree = None
+        self._free()
+
+    def _free(self) -> None:
         self._git.free()
+        self._loaded = 0
 
     def land(self, pack: Pack, old: str, new: str, tree: Tree) -> None:
         """Pack to disk, then main from `old` to `new`, whose tree is `tree`, each durable.

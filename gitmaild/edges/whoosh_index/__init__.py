@@ -58,7 +58,6 @@ class WhooshIndex:
         self._manifest = Manifest("", -1, "")
         self._stamp = (0, 0)
         self._segments: list[Segment] = []
-        self._marks: set[int] | None = None
         self._merging: tuple[list[str], dict[str, frozenset[int]], subprocess.Popen[bytes] | None] | None = None
 
     def open(self, *, writing: bool) -> None:
@@ -106,8 +105,6 @@ class WhooshIndex:
                         names=(row.key, row.oid),
                     )
                 self._commit(writer, checkpoint, merge=False)
-            if self._marks is not None:
-                self._marks.update(mark(row.key) for row in rows)
 
     def newest(self, query: Query) -> Iterator[Hit]:
         """Every document that matches, newest first, found as they are asked for.
@@ -163,7 +160,7 @@ class WhooshIndex:
         if self._merging is not None and self._merging[2] is not None:
             self._merging[2].kill()
             self._merging[2].wait()
-        self._merging = self._storage = self._marks = None
+        self._merging = self._storage = None
         self._segments = []
         self._writing = False
 
@@ -216,6 +213,8 @@ class WhooshIndex:
             known.get((s.segment_id(), frozenset(s.deleted_docs()))) or Segment(self._storage, schema(), s) for s in found
         ]
         self._manifest, self._stamp = manifest, stamp
+        # What was read to open them would count as this process's memory: at 100,000 messages a quarter of it.
+        self._storage.let_go()
 
     def _finished(self, manifest: Manifest, newest: int) -> Manifest:
         """The manifest of a commit that nobody lived to describe."""
@@ -226,11 +225,9 @@ class WhooshIndex:
 
     def _dead(self, keys: list[str]) -> list[int]:
         """The numbers, over all segments, of documents that these keys have now."""
-        if self._marks is None:
-            self._marks = {found for segment in self._segments for found in segment.marks}
-        marks = {mark(key) for key in keys} & self._marks
+        marks = {mark(key) for key in keys}
         dead, base = [], 0
-        for segment in self._segments if marks else ():
+        for segment in self._segments:
             dead += [base + number for number in segment.numbers(marks)]
             base += segment.count
         return dead
