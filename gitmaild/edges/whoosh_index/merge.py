@@ -27,7 +27,7 @@ _TERMS = 1_000
 
 
 class _Postings:
-    """In the place of Whoosh's pool, which would collect and sort the postings: those of a segment are in order as they are."""
+    """In the place of Whoosh's pool, which would collect and sort the postings: those of a segment are in order."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
