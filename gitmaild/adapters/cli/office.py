@@ -68,7 +68,7 @@ def _next_steps(slug: str, root: Path, home: Path) -> str:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="One pass: take what is ready, then end.")
+@click.option("--once", is_flag=True, help="Take what is ready, index it, then end.")
 @click.option("--verbose", "-v", is_flag=True, help="Log more.")
 @desk_of
 def serve(desk: Desk, *, once: bool, verbose: bool) -> None:
@@ -101,10 +101,11 @@ def serve(desk: Desk, *, once: bool, verbose: bool) -> None:
 
 
 def _drain(office: "Office") -> int:
-    """Passes until nothing is ready, and nothing will be within the time that a finished file must stand still."""
+    """Passes until nothing is ready or will be within the time that a finished file must stand still, and all is indexed."""
     answered = office.daemon.turn([])
-    while (left := office.daemon.idle_for()) < 1.0:
-        time.sleep(max(left, 0.0) + 0.01)
+    while (left := office.daemon.idle_for()) < 1.0 or office.daemon.rest(at_once=True):
+        if left < 1.0:
+            time.sleep(max(left, 0.0) + 0.01)
         answered += office.daemon.turn([])
     return answered
 
