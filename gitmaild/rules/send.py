@@ -79,6 +79,7 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
             subject = original.subject if original.subject.lower().startswith("re:") else f"RE: {original.subject}"
             subject = subject[: settings.subject_limit]
         thread = thread or original.thread_id
+    subject = (subject or "").strip()
     return Message(
         id=own,
         thread_id=thread or own,
@@ -87,12 +88,12 @@ def _message(command: Send, mailbox: Mailbox, now: datetime, settings: Settings)
         created=now,
         importance=command.importance,
         ack_required=command.ack_required,
-        subject=(subject or "").strip(),
+        subject=subject,
         cc=tuple(name for name in command.cc if name not in to),
         in_reply_to=command.in_reply_to,
         ack_within=command.ack_within,
         attachments=tuple(f"{f.sha256}/{f.name}" for f in command.files),
-        extra=command.extra,
+        extra=tuple((key, kept) for key, kept in command.extra if not render.repeats_tags(key, kept, subject)),
         body=command.body,
     )
 
