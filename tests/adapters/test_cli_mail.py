@@ -557,3 +557,18 @@ def test_mail_is_chosen_by_a_tag_of_its_subject(crew: Terminal) -> None:
     assert subjects(crew, "RedCat", "--tag", "[br-123]", "--limit", "1") == ["[HANDOFF] [br-123] Auth"]
     assert inbox(crew, "RedCat", "--tag", "br-123")[0]["tags"] == ["HANDOFF", "br-123"]
     assert subjects(crew, "RedCat", "--tag", "none") == []
+
+
+def test_tags_are_in_the_front_matter_of_what_arrives(crew: Terminal) -> None:
+    """Row 75. What says the same in both places is one thing: the mailbox stays as it was written, and can be made anew."""
+    crew.mail("GreenCastle", "--to", "RedCat", "-s", "[HANDOFF] [br-123] Auth")
+    crew.mail("GreenCastle", "--to", "RedCat", "-s", "no [tag] here")
+    [plain, tagged] = [Path(message["path"]).read_text() for message in inbox(crew, "RedCat")]
+    assert 'subject: "[HANDOFF] [br-123] Auth"\ntags: [HANDOFF, br-123]\n---\n' in tagged
+    assert "tags:" not in plain
+    assert subjects(crew, "RedCat", "--tag", "handoff") == ["[HANDOFF] [br-123] Auth"]
+    assert crew.ok("verify", "--json").json["problems"] == []
+    before = [message["path"] for message in inbox(crew, "RedCat")]
+    crew.ok("rebuild")
+    assert [message["path"] for message in inbox(crew, "RedCat")] == before
+    assert Path(before[1]).read_text() == tagged

@@ -86,6 +86,14 @@ def test_whatever_was_dropped_is_in_the_message(shop: Shop) -> None:
     )
 
 
+@pytest.mark.parametrize("own", ["br-123, HANDOFF", "[br-123, HANDOFF]", "\n- br-123\n- HANDOFF"])
+def test_tags_that_repeat_the_subject_are_the_subject_s(shop: Shop, own: str) -> None:
+    shop.accepted("GreenCastle", to="RedCat", subject="[br-123] [HANDOFF] Auth API", tags=own)
+    assert shop.last() == a_message(
+        id=shop.last().id, created=shop.last().created, thread_id=shop.last().id, subject="[br-123] [HANDOFF] Auth API"
+    )
+
+
 def test_mail_to_oneself_arrives(shop: Shop) -> None:
     shop.accepted("GreenCastle", to="GreenCastle", subject="Test message", thread_id="test")
     assert shop.letters("GreenCastle") == ["GreenCastle: Test message"]

@@ -71,7 +71,7 @@ def _next_steps(slug: str, root: Path, home: Path) -> str:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="One pass: take what is ready, then end.")
+@click.option("--once", is_flag=True, help="Take what is ready, index it, then end.")
 @click.option("--http", "address", metavar="HOST:PORT", help="Where to serve HTTP (default: 127.0.0.1:8765).")
 @click.option("--no-http", is_flag=True, help="Files alone.")
 @click.option("--tls-cert", metavar="FILE", type=click.Path(), help="Serve HTTPS with this certificate (chain, PEM).")
@@ -179,10 +179,11 @@ def _address(text: str, usual: int) -> tuple[str, int]:
 
 
 def _drain(office: "Office") -> int:
-    """Passes until nothing is ready, and nothing will be within the time that a finished file must stand still."""
+    """Passes until nothing is ready or will be within the time that a finished file must stand still, and all is indexed."""
     answered = office.daemon.turn([])
-    while (left := office.daemon.idle_for()) < 1.0:
-        time.sleep(max(left, 0.0) + 0.01)
+    while (left := office.daemon.idle_for()) < 1.0 or office.daemon.rest(at_once=True):
+        if left < 1.0:
+            time.sleep(max(left, 0.0) + 0.01)
         answered += office.daemon.turn([])
     return answered
 
