@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def routes(lobby: "Lobby") -> "list[BaseRoute]":
-    """Everything at `/mail` and below it, as routes of the application that has it. `site` says what they expect of it."""
+    """What is to be mounted at `/mail`. See `site` for what it expects of the application."""
     from gitmaild.adapters.web.site import site_routes  # noqa: PLC0415 - the command line imports this package
 
     return site_routes(lobby)

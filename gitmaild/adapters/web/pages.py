@@ -197,7 +197,10 @@ def desk(visit: Visit) -> str:
     project, name = visit.check_project(), visit.word("agent")
     folder = visit.asked("folder", "inbox")
     whole = visit.mailbox(name)
-    profile = dict(visit.mailbox(None).whois(name)) if name != OVERSEER else {"agent_name": OVERSEER, "state": "active"}
+    stranger = dict.fromkeys(("program", "model", "task_description"), "") | {"agent_name": OVERSEER, "state": "active"}
+    profile = visit.quietly(lambda: visit.mailbox(None).whois(name), stranger if name == OVERSEER else None)
+    if profile is None:
+        raise refuse("no-agent", f"there is no agent {name[:60]!r} in project {project}", "look among the agents")
     entries = visit.quietly(lambda: whole.inbox(limit=_DESK, everything=folder != "inbox", bodies=True), [])
     return visit.page(
         "desk.html",

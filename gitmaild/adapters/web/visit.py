@@ -55,7 +55,9 @@ class Visit:
 
     @property
     def csrf(self) -> str:
-        return str(getattr(self.request.state, "csrf", "") or "")
+        """What a form must bring back."""
+        state = self.request.state
+        return str(getattr(state, "csrf", "") or getattr(getattr(state, "caller", None), "csrf", "") or "")
 
     def check_project(self) -> str:
         """The project's slug. Raises `Refused` where there is none."""

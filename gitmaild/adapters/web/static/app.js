@@ -50,9 +50,9 @@
     } catch { /* the next event tries again */ } finally { busy = false; }
   };
   const later = () => { if (!due) due = setTimeout(refresh, 250); };
-  const kinds = ["message", "register", "retire", "read", "ack", "reserve", "renew", "release", "grant", "expire", "note",
-    "contact-policy", "contact-request", "contact-approve", "contact-deny", "dnd", "role-bind", "role-unbind", "group",
-    "queue", "board", "claim", "give-back", "handoff", "foreign", "event", "commit", "landed"];
+  const kinds = ["message", "register", "retire", "read", "ack", "reserve", "renew", "release", "expire", "grant", "warn",
+    "contact-policy", "contact-request", "contact-approve", "contact-deny", "let-in", "send-back", "dnd", "role-bind", "role-unbind",
+    "group", "queue", "board", "claim", "give-back", "return", "handoff", "remind", "escalate", "found", "guard.bypassed", "refuse", "foreign"];
   const listen = () => {
     const source = new EventSource("/events");
     for (const kind of kinds) source.addEventListener(kind, later);
