@@ -53,6 +53,7 @@ _COMMANDS = {
     "release": ("leases", "Let go of leases.", "Leases"),
     "leases": ("leases", "Who holds what, and who waits.", "Leases"),
     "slot": ("leases", "Build slots: leases on a name.", "Leases"),
+    "mcp": ("mcp", "Serve MCP over standard input and output.", "Other"),
     "completion": ("completion", "Print the completion script of a shell.", "Other"),
 }
 

@@ -26,6 +26,7 @@ class Desk(Whereabouts):
         super().__init__(home=home, project=project, identity=identity, patience=patience, here=here, environment=os.environ)
         self.here: Path = here
         self.as_json = as_json
+        self.said = {"home": home or "", "project": project or "", "agent": identity or ""}
 
     @property
     def agent(self) -> str:
