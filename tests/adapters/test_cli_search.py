@@ -199,7 +199,7 @@ def test_rebuilding_the_index_is_left_to_the_daemon_that_runs(crew: Terminal, ho
 
 @pytest.mark.slow
 def test_the_daemon_makes_the_index_while_it_serves(crew: Terminal, home: Path, engine: str, mailed: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "gitmaild", "serve"]
+    command = [sys.executable, "-m", "gitmaild", "serve", "--no-http"]
     daemon = subprocess.Popen(command, cwd=crew.here, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert daemon.stdout is not None
