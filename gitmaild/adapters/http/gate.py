@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 import ipaddress
+import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,8 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitmaild.adapters.http.access import Access, Caller
 from gitmaild.adapters.http.answers import Turned
+from gitmaild.model.errors import MailError
 from gitmaild.model.settings import Settings
 from gitmaild.wiring.access import is_loopback
+
+log = logging.getLogger("gitmaild.http")
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Who may come here needs no token: it is asked whether the daemon lives, or is on the way in.
@@ -99,8 +102,13 @@ class Gate:
         return body
 
     def _who(self, headers: Headers, scope: Scope) -> Caller:
-        single: Mapping[str, str] = {name: headers[name] for name in headers}
-        return self._access.who(single, peer_of(scope), self._place.port)
+        try:
+            return self._access.who(headers, peer_of(scope), self._place.port)
+        except (MailError, OSError) as error:
+            # Who asks may be anybody: where what lies is for the log.
+            log.error("no-tokens because=%s", error)
+            code = getattr(error, "code", "disk")
+            raise Turned(503, code, "the tokens of this home cannot be used", "the daemon's log says why") from None
 
     # --- whence
 
