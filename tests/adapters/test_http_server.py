@@ -1,5 +1,6 @@
 """The door as a socket: real connections, slow and broken ones, events as they happen, TLS, and `gitmaild serve`."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -55,10 +56,12 @@ def raw(door: Door, *pieces: bytes, pause: float = 0.0) -> bytes:
             line.sendall(piece)
             if pause:
                 time.sleep(pause)
-        line.shutdown(socket.SHUT_WR) if not pause and pieces else None
         found = b""
-        while data := line.recv(65536):
-            found += data
+        with contextlib.suppress(ConnectionError, OSError):  # it has hung up already
+            if pieces and not pause:
+                line.shutdown(socket.SHUT_WR)
+            while data := line.recv(65536):
+                found += data
         return found
 
 
@@ -97,13 +100,15 @@ def head(door: Door, *lines: str) -> bytes:
 )
 def test_a_request_that_is_none_is_refused(house: tuple[Served, Door], lines: tuple[str, ...]) -> None:
     said = raw(house[1], head(house[1], *lines), b"abcd")
-    assert said.split(b"\r\n")[0].split(b" ")[1] in (b"400", b"501"), said
-    assert b"200 OK" not in said
+    # What hangs up with something unread may take its answer with it.
+    assert said == b"" or said.split(b" ")[1] in (b"400", b"501"), said
 
 
 def test_headers_that_are_too_large_are_refused(house: tuple[Served, Door]) -> None:
     said = raw(house[1], head(house[1], "GET /health HTTP/1.1", f"X-Long: {'x' * 100_000}"))
-    assert said.startswith(b"HTTP/1.1 400") or said == b""
+    assert said.split(b" ")[1] in (b"400", b"431")
+    said = raw(house[1], head(house[1], "GET /health HTTP/1.1", *(f"X-{n}: {'x' * 90}" for n in range(300))))
+    assert said.split(b" ")[1] in (b"400", b"431")
 
 
 def test_who_sends_a_head_too_slowly_is_shown_out(house: tuple[Served, Door]) -> None:
@@ -146,6 +151,7 @@ class Listener:
     def __init__(self, door: Door, token: str, query: str = "", **headers: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)
         self._connection.request("GET", f"/events{query}", headers={"Authorization": f"Bearer {token}"} | headers)
+        self._line_socket = self._connection.sock
         self._answer = self._connection.getresponse()
         assert self._answer.status == 200, self._answer.read()
         assert self._answer.headers["content-type"].startswith("text/event-stream")
@@ -156,12 +162,18 @@ class Listener:
         self._thread.start()
 
     def _listen(self) -> None:
-        for line in self._answer:
+        for line in iter(self._line, b""):
             if line.startswith(b"data: "):
                 with self._came:
                     self.times.append(time.perf_counter())
                     self.events.append(json.loads(line[6:]))
                     self._came.notify()
+
+    def _line(self) -> bytes:
+        try:
+            return self._answer.readline()
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            return b""  # closed
 
     def wait(self, count: int) -> list[dict[str, Any]]:
         with self._came:
@@ -169,12 +181,19 @@ class Listener:
         return self.events
 
     def ended(self) -> bool:
+        """True once the door has ended the stream."""
         self._thread.join(20)
-        return not self._thread.is_alive()
+        is_over = not self._thread.is_alive()
+        self.close()
+        return is_over
 
     def close(self) -> None:
-        if self._connection.sock:
-            self._connection.sock.close()
+        if self._line_socket:
+            with contextlib.suppress(OSError):
+                self._line_socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(20)
+        self._answer.close()
+        self._connection.close()
 
 
 @pytest.mark.slow
@@ -205,7 +224,7 @@ def test_a_reader_that_comes_back_misses_nothing(house: tuple[Served, Door]) -> 
         assert again.wait(1)[0]["subject"].endswith("two")
         again.close()
     everything = Listener(door, token, "?since=")
-    assert [event["kind"] for event in everything.wait(2)][:2] == ["register", "register"]
+    assert [event["kind"] for event in everything.wait(3)][:3] == ["found", "register", "register"]
     everything.close()
     first.close()
 

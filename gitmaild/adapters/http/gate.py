@@ -88,6 +88,7 @@ class Gate:
     async def _admit(self, scope: Scope, receive: Receive) -> bytes:
         """Put the caller into the request's state; its body. Raises `Turned`."""
         headers = Headers(scope=scope)
+        self._check_size(scope, headers)
         self._check_host(headers)
         is_open = scope["path"] in _OPEN
         self._check_origin(headers, is_open=is_open)
@@ -111,6 +112,12 @@ class Gate:
             raise Turned(503, code, "the tokens of this home cannot be used", "the daemon's log says why") from None
 
     # --- whence
+
+    def _check_size(self, scope: Scope, headers: Headers) -> None:
+        """The server's own limit is for heads that are not complete; one that comes at once may be longer."""
+        size = sum(len(name) + len(value) for name, value in headers.raw) + len(scope.get("raw_path") or b"")
+        if size + len(scope.get("query_string", b"")) > self._settings.http_header_limit:
+            raise Turned(431, "large-head", f"over {self._settings.http_header_limit} bytes of headers", "send less")
 
     def _check_host(self, headers: Headers) -> None:
         """A name that is not ours is how a page of the internet reaches a door of this machine: by DNS that it rules."""
