@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 import ipaddress
+import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,8 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitmaild.adapters.http.access import Access, Caller
 from gitmaild.adapters.http.answers import Turned
+from gitmaild.model.errors import MailError
 from gitmaild.model.settings import Settings
 from gitmaild.wiring.access import is_loopback
+
+log = logging.getLogger("gitmaild.http")
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Who may come here needs no token: it is asked whether the daemon lives, or is on the way in.
@@ -85,6 +88,7 @@ class Gate:
     async def _admit(self, scope: Scope, receive: Receive) -> bytes:
         """Put the caller into the request's state; its body. Raises `Turned`."""
         headers = Headers(scope=scope)
+        self._check_size(scope, headers)
         self._check_host(headers)
         is_open = scope["path"] in _OPEN
         self._check_origin(headers, is_open=is_open)
@@ -99,10 +103,21 @@ class Gate:
         return body
 
     def _who(self, headers: Headers, scope: Scope) -> Caller:
-        single: Mapping[str, str] = {name: headers[name] for name in headers}
-        return self._access.who(single, peer_of(scope), self._place.port)
+        try:
+            return self._access.who(headers, peer_of(scope), self._place.port)
+        except (MailError, OSError) as error:
+            # Who asks may be anybody: where what lies is for the log.
+            log.error("no-tokens because=%s", error)
+            code = getattr(error, "code", "disk")
+            raise Turned(503, code, "the tokens of this home cannot be used", "the daemon's log says why") from None
 
     # --- whence
+
+    def _check_size(self, scope: Scope, headers: Headers) -> None:
+        """The server's own limit is for heads that are not complete; one that comes at once may be longer."""
+        size = sum(len(name) + len(value) for name, value in headers.raw) + len(scope.get("raw_path") or b"")
+        if size + len(scope.get("query_string", b"")) > self._settings.http_header_limit:
+            raise Turned(431, "large-head", f"over {self._settings.http_header_limit} bytes of headers", "send less")
 
     def _check_host(self, headers: Headers) -> None:
         """A name that is not ours is how a page of the internet reaches a door of this machine: by DNS that it rules."""
