@@ -190,4 +190,3 @@ def test_attacks_do_nothing_in_a_browser(crew: tuple[str, Lobby], visit: Open) -
         page.goto(f"{address}/mail/shop{path}")
         for link in page.locator(".text a").all():
             assert str(link.get_attribute("href") or "https://").startswith(("https://", "mailto:"))
-

@@ -19,7 +19,7 @@ _PAGE = 50
 _THREADS = 400
 _THREAD = 100
 _DESK = 200
-_COMMITS = 3000
+_COMMITS = 2000
 _HOURS = 48
 
 
@@ -237,7 +237,9 @@ def boards(visit: Visit) -> str:
         for kind, some in found.items()
         for each in some
     }
-    return visit.page("boards.html", "Boards and queues", "boards", boards=found["board"], queues=found["queue"], newest=newest)
+    return visit.page(
+        "boards.html", "Boards and queues", "boards", boards=found["board"], queues=found["queue"], newest=newest
+    )
 
 
 def board(visit: Visit) -> str:

@@ -123,7 +123,9 @@ class Visit:
         """Everybody who can be written to: name, and what it is."""
         mailbox = self.mailbox(None)
         found = [{"name": each["agent_name"], "what": "agent"} for each in mailbox.agents() if each["state"] == "active"]
-        found += [{"name": each["role"], "what": f"role of {each['agent']}"} for each in mailbox.call("roles") if each["agent"]]
+        found += [
+            {"name": each["role"], "what": f"role of {each['agent']}"} for each in mailbox.call("roles") if each["agent"]
+        ]
         for kind in ("group", "queue"):
             found += [{"name": each["name"], "what": kind} for each in mailbox.call("lists", {"kind": kind})]
         return found
