@@ -4,6 +4,8 @@ import asyncio
 import json
 import shutil
 import socket
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitmaild.adapters.client.lobby import Lobby
 from gitmaild.adapters.web import routes
+from gitmaild.app.bell import Bell
+from gitmaild.wiring.office import open_office
 from tests.post import Post
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
@@ -230,13 +234,54 @@ Yes from me otherwise.
 """
 
 
-def main() -> None:
-    """Serve a town for a look at it: `python -m tests.webpage`."""
-    import tempfile
+@contextmanager
+def lived_in(post: Post) -> Iterator[str]:
+    """A town with its daemon running, served; its address."""
+    build_town(post)
+    bell = Bell()
+    office = open_office(post.home, {}, bell=bell)
+    daemon = threading.Thread(target=office.daemon.run, daemon=True)
+    daemon.start()
+    try:
+        with served(Lobby(post.home, environment={}, bell=bell)) as address:
+            yield address
+    finally:
+        office.daemon.stop()
+        daemon.join(10)
+        office.close()
 
+
+SHOTS = (
+    ("mail", "/mail/shop", (1280, 800), "light"),
+    ("thread", "/mail/shop/thread/br-123", (1280, 800), "light"),
+    ("leases", "/mail/shop/reservations", (1280, 800), "dark"),
+)
+
+
+def photograph(address: str, directory: Path) -> None:
+    """The pages that the documentation shows, as pictures."""
+    from playwright.sync_api import sync_playwright
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"))
+        for name, path, (width, height), scheme in SHOTS:
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            page.goto(f"{address}{path}")
+            page.wait_for_selector("#live.on")
+            page.screenshot(path=directory / f"{name}.png")
+        browser.close()
+
+
+def main(*arguments: str) -> None:
+    """A town to look at: `python -m tests.webpage`; with a directory behind it, pictures of its pages are put there."""
     top = Path(tempfile.mkdtemp(prefix="gitmaild-town-"))
     try:
-        with served(build_town(Post(top))) as address:
+        with lived_in(Post(top)) as address:
+            if arguments:
+                photograph(address, Path(arguments[0]))
+                return
             print(f"{address}/mail", flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -246,4 +291,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

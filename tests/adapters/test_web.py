@@ -122,7 +122,7 @@ DEEPER = (
 @pytest.mark.parametrize("path", ["", "?only=mine", *(f"/{name}" for name in pages.PAGES), "/search?q=merge"])
 def test_every_page_of_an_empty_project_is_whole(empty: Browser, path: str) -> None:
     page = check_harmless(empty.get(f"/shop{path}"))
-    assert len(page.all("h1")) == 1 or "class=\"empty\"" in empty.get(f"/shop{path}")
+    assert len(page.all("h1")) == 1 or 'class="empty"' in empty.get(f"/shop{path}")
     assert page.all("nav")
 
 
@@ -140,7 +140,9 @@ def test_every_page_of_a_full_project_is_whole_without_scripts(town: Browser, pa
 
 def test_all_mail_is_in_one_list_newest_first_with_who_has_read_it(town: Browser) -> None:
     text = town.get("/shop")
-    places = [text.index(words) for words in ("Runbook is ready", "May I drop the old session table?", "Cart forgets the coupon")]
+    places = [
+        text.index(title) for title in ("Runbook is ready", "May I drop the old session table?", "Cart forgets the coupon")
+    ]
     assert places == sorted(places)
     assert '<bdi>RedCat</bdi><i class="st ok" title="acknowledged">' in text
 
@@ -185,8 +187,8 @@ def test_a_thread_is_a_tree_of_its_answers_with_what_belongs_to_it(town: Browser
     text = town.get("/shop/thread/br-123")
     depths = re.findall(r'<li class="card letter d(\d)', text)
     assert depths == ["0", "1", "2", "1", "0"]
-    for words in ("src/api/auth/**", "Decided: rotate", "Not acknowledged", "<td>same pair</td>", "revoke must be idempotent"):
-        assert words.replace("revoke must", "<code>revoke</code> must") in text
+    for part in ("src/api/auth/**", "Decided: rotate", "Not acknowledged", "<td>same pair</td>", "<code>revoke</code> must"):
+        assert part in text, part
 
 
 def test_a_query_that_is_wrong_names_its_column_and_the_language_is_explained(town: Browser) -> None:
@@ -230,7 +232,20 @@ def test_nobody_but_the_overseer_sees_or_does_anything(post: Post) -> None:
     assert browser.agent("GreenCastle").inbox() == []
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/log", "/shop/thread/no-such", "/shop/message/msg_20260101_00000000", "/shop/boards/nope", "/shop/agents/NoBody", "/shop/thread/%2e%2e", "/shop/agents/%2e%2e%2f%2e%2e", "/_/%2e%2e/site.py"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/nowhere/log",
+        "/shop/thread/no-such",
+        "/shop/message/msg_20260101_00000000",
+        "/shop/boards/nope",
+        "/shop/agents/NoBody",
+        "/shop/thread/%2e%2e",
+        "/shop/agents/%2e%2e%2f%2e%2e",
+        "/_/%2e%2e/site.py",
+    ],
+)
 def test_what_is_not_there_is_not_found(crew: Browser, path: str) -> None:
     check_harmless(crew.get(path, status=404).replace("Not Found", ""))
 
@@ -272,7 +287,10 @@ def test_a_form_that_is_sent_twice_is_one_message(crew: Browser) -> None:
     assert [m.subject for m in crew.agent("RedCat").inbox()] == ["once"]
 
 
-@pytest.mark.parametrize("fields", [{"to": ""}, {"to": "not a name!"}, {"to": "RedCat", "importance": "asap"}, {"to": "RedCat", "ack_within": "soon"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"to": ""}, {"to": "not a name!"}, {"to": "RedCat", "importance": "asap"}, {"to": "RedCat", "ack_within": "soon"}],
+)
 def test_a_refused_form_comes_back_with_the_reason_and_all_that_was_written(crew: Browser, fields: dict[str, str]) -> None:
     text = crew.post("/shop/send", status=422, subject="My <subject>", body="My & text", **fields)
     page = check_harmless(text)
@@ -299,7 +317,9 @@ def test_reply_read_and_acknowledge(crew: Browser) -> None:
     assert "there is nothing written" in crew.post("/shop/reply", status=422, id=asked["id"], body=" ")
 
 
-@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/mail//evil", "/mail\\@evil", "/other", "/mail/shop\r\nX: y"])
+@pytest.mark.parametrize(
+    "back", ["//evil.example", "https://evil.example", "/mail//evil", "/mail\\@evil", "/other", "/mail/shop\r\nX: y"]
+)
 def test_a_form_leads_only_to_pages_of_ours(crew: Browser, back: str) -> None:
     sent = crew.agent("RedCat").send(["Overseer"], "x", "y")
     assert crew.post("/shop/read", id=sent["id"], back=back) == "/mail/shop?done=read"
@@ -364,7 +384,7 @@ ATTACKS = (
     "<iframe src=https://evil.example></iframe>",
     "<a href='javascript:alert(1)'>x</a>",
     '[x](https://a.example "onmouseover=alert(1) x=\\"")',
-    "<https://a.example/\"onclick=alert(1)>",
+    '<https://a.example/"onclick=alert(1)>',
     "```<script>\nalert(1)\n```",
     "<style>*{background:url(https://evil.example)}</style>",
     "</textarea></title></pre><script>alert(1)</script><!--",
@@ -397,9 +417,18 @@ def test_attacks_in_every_field_are_text_on_every_page(crew: Browser) -> None:
     overseer.call("group", {"name": "backend", "members": ["RedCat"], "about": lines[1]})
     overseer.call("role_bind", {"role": "Reviewer", "agent": "RedCat", "about": lines[2]})
     crew.agent("RedCat").send(["general"], lines[0], ATTACKS[1])
-    shown = ["", "?only=mine", *(f"/{name}" for name in pages.PAGES), "/agents/RedCat", "/agents/GreenCastle", "/boards/general"]
+    shown = [
+        "",
+        "?only=mine",
+        *(f"/{name}" for name in pages.PAGES),
+        "/agents/RedCat",
+        "/agents/GreenCastle",
+        "/boards/general",
+    ]
     shown += [f"/thread/evil-{number}" for number in range(len(ATTACKS))]
-    shown += [f"/search?q={quote(attack)}" for attack in ATTACKS] + [f"/compose?to={quote(a)}&subject={quote(a)}" for a in ATTACKS]
+    shown += [f"/search?q={quote(attack)}" for attack in ATTACKS] + [
+        f"/compose?to={quote(a)}&subject={quote(a)}" for a in ATTACKS
+    ]
     shown += ["/search?q=alert", "/thread/evil-0/who-knew", "/log?author=" + quote(lines[0]) + "&thread=" + quote(lines[1])]
     for path in shown:
         page = check_harmless(crew.get(f"/shop{path}"))
@@ -430,7 +459,15 @@ def test_a_text_that_is_too_long_is_shown_as_it_is() -> None:
 
 
 def test_ages_names_and_beginnings() -> None:
-    assert [words.span(s) for s in (0, 5, 89, 90, 7199, 7200, 172_800)] == ["now", "5 s", "89 s", "1 min", "119 min", "2 h", "2 d"]
+    assert [words.span(s) for s in (0, 5, 89, 90, 7199, 7200, 172_800)] == [
+        "now",
+        "5 s",
+        "89 s",
+        "1 min",
+        "119 min",
+        "2 h",
+        "2 d",
+    ]
     assert [words.initials(name) for name in ("GreenCastle", "Overseer", "everyone", "")] == ["GC", "O", "E", ""]
     assert words.snippet("## Plan\n\n* `a` **b**") == "Plan a b"
     assert words.moment("no time") is None
@@ -440,7 +477,20 @@ def test_ages_names_and_beginnings() -> None:
 def test_the_script_hears_of_every_kind_of_event() -> None:
     """A source of events has to be asked for each kind by name."""
     script = (HERE / "static" / "app.js").read_text()
-    for kind in (*KINDS, "expire", "grant", "warn", "remind", "escalate", "let-in", "send-back", "return", "found", "guard.bypassed", "foreign"):
+    for kind in (
+        *KINDS,
+        "expire",
+        "grant",
+        "warn",
+        "remind",
+        "escalate",
+        "let-in",
+        "send-back",
+        "return",
+        "found",
+        "guard.bypassed",
+        "foreign",
+    ):
         assert f'"{kind}"' in script
 
 

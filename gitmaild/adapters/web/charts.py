@@ -62,7 +62,7 @@ def timeline(leases: Sequence[Fields], now: datetime, *, before: timedelta, afte
     def across(at: datetime) -> float:
         return _LABEL + min(max((at - begin).total_seconds() / whole, 0.0), 1.0) * (WIDE - _LABEL)
 
-    rows = []
+    rows: list[Fields] = []
     for lease in leases:
         granted = moment(str(lease["granted"]))
         ended = moment(str(lease.get("ended") or lease["expires"]))

@@ -45,7 +45,7 @@ _environment = Environment(
     auto_reload=False,
 )
 _environment.filters |= {
-    "markdown": lambda text: Markup(markdown(text)),  # cleaned there
+    "markdown": lambda text: Markup(markdown(text)),
     "hue": hue,
     "initials": initials,
     "snippet": snippet,
