@@ -73,7 +73,7 @@ class Whereabouts:
             named = Path(self._named).expanduser()
             # A slug that nobody has is not a path below this worktree.
             is_place = (self.here is not None or named.is_absolute()) and named.is_dir()
-        except (RuntimeError, ValueError):  # the home of a user that is not there; a NUL
+        except (OSError, RuntimeError, ValueError):  # too long for a name; the home of a user that is not there; a NUL
             return None
         return named.resolve() if is_place else None
 

@@ -156,6 +156,8 @@ class _Call:
         value = self.given.pop(name, "")
         if not isinstance(value, str):
             raise refuse("bad-argument", f"{name}: {str(value)[:60]!r} is not a text", f"give {name} as a text", field=name)
+        if value != value.encode(errors="replace").decode():
+            raise refuse("not-utf8", f"{name} has half a character", "send UTF-8", field=name)
         return value
 
     def _holder(self) -> str:
