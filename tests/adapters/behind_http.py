@@ -11,7 +11,7 @@ from gitmaild import wiring
 from gitmaild.adapters.client.lobby import Lobby
 from gitmaild.adapters.http.access import Access
 from gitmaild.adapters.http.app import build
-from gitmaild.adapters.http.gate import Place
+from gitmaild.adapters.http.place import Place
 from gitmaild.app.bell import Bell
 from gitmaild.model.settings import Settings
 from gitmaild.wiring.access import open_tokens

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitmaild.adapters.http.gate import Place
+from gitmaild.adapters.http.place import Place
 from gitmaild.model.settings import Settings
 from gitmaild.wiring.access import login_link
 from tests.adapters.behind_http import Served

@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 
-from gitmaild.adapters.http.server import BadDoor, Door, open_door
+from gitmaild.adapters.http.doorstep import BadDoor, take_place
+from gitmaild.adapters.http.server import Door
+from gitmaild.adapters.http.server import door as make_door
 from gitmaild.edges.listening import PortTaken, listen
 from gitmaild.model.settings import Settings
-from tests.adapters.runner import Terminal, process
 from tests.adapters.behind_http import Served
+from tests.adapters.runner import Terminal, process
 
 _QUICK = {"http_port": 8765, "http_header_seconds": 0.2, "http_body_seconds": 0.2, "http_header_limit": 4096}
 
@@ -33,7 +35,9 @@ def opened(top: Path, **more: Any) -> Iterator[tuple[Served, Door]]:
     # Any port that is free, which no setting may ask for.
     settings = Settings(**(_QUICK | more))
     object.__setattr__(settings, "http_port", 0)
-    door = open_door(served.lobby, settings, is_insecure=False, still_for=served.office.daemon.still_for)
+    door = make_door(
+        served.lobby, take_place(served.lobby, settings, is_insecure=False), still_for=served.office.daemon.still_for
+    )
     door.start()
     try:
         yield served, door
@@ -273,14 +277,14 @@ def test_a_port_that_is_taken_names_who_has_it() -> None:
 def test_others_are_not_let_near_without_tls(tmp_path: Path, host: str) -> None:
     lobby: Any = None
     with pytest.raises(BadDoor, match="--insecure"):
-        open_door(lobby, Settings(http_host=host), is_insecure=False, still_for=lambda: 0.0)
+        take_place(lobby, Settings(http_host=host), is_insecure=False)
 
 
 def test_half_a_certificate_is_none(tmp_path: Path) -> None:
     lobby: Any = None
     for settings in (Settings(tls_cert="x"), Settings(tls_key="x"), Settings(tls_cert="/no/cert", tls_key="/no/key")):
         with pytest.raises(BadDoor):
-            open_door(lobby, settings, is_insecure=True, still_for=lambda: 0.0)
+            take_place(lobby, settings, is_insecure=True)
 
 
 @pytest.mark.slow

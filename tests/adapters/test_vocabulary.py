@@ -23,7 +23,7 @@ ROWS: dict[str, Command | Query] = {**COMMANDS, **QUERIES}
 # What the desk's own name says, and the singular of a list: no door needs them.
 _SAID_OTHERWISE = {("register", "name"), ("contact-approve", "agent"), ("contact-deny", "agent")}
 # For who installs, runs or repairs gitmaild on this machine.
-_OF_THE_MACHINE = set("init serve verify rebuild service guard completion".split())
+_OF_THE_MACHINE = set("init serve verify rebuild service guard completion mcp token web".split())
 # Words of the command line that stand for several rows, or for one with other words.
 _GROUPS = {
     "slot": {"acquire_slot", "renew_slot", "release_slot"},

@@ -18,7 +18,7 @@ from gitmaild.adapters.cli.output import fail, say, say_json
 from gitmaild.adapters.client.answers import logged
 
 if TYPE_CHECKING:
-    from gitmaild.adapters.http.server import Door
+    from gitmaild.adapters.http.doorstep import Opening
     from gitmaild.app.bell import Bell
     from gitmaild.wiring.office import Office
 
@@ -107,36 +107,34 @@ def serve(desk: Desk, /, *, once: bool, verbose: bool, no_http: bool, **door: An
             answered = _drain(office)
             desk.answer({"answered": answered}, f"answered {answered}")
             return
-        opened = None if no_http else _door(desk, office, bell, **door)
-        _run(desk, office, opened)
+        _run(desk, office, None if no_http else _doorstep(desk, office, bell, **door))
     finally:
         office.close()
 
 
-def _run(desk: Desk, office: "Office", door: "Door | None") -> None:
+def _run(desk: Desk, office: "Office", door: "tuple[str, Opening] | None") -> None:
     """Until a signal: then the door is closed first, so that what came in by it is still answered."""
 
     def end(*_: object) -> None:
-        if door and door.is_open:
-            door.stop(office.daemon.stop)
+        if door:
+            door[1].end(office.daemon.stop)
         else:
             office.daemon.stop()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     if door:
-        door.start()
-        say(f"Server starting on {door.url}")
+        door[1].begin()
+        say(f"Server starting on {door[0]}")
     roots = len(office.daemon.intake.roots)
     say(f"gitmaild is serving {desk.home.path}: {roots} desk roots (pid {os.getpid()})")
     sys.stdout.flush()
     office.daemon.run()
-    if door and door.is_open:  # the daemon was stopped by something else
-        door.stop()
-        door.join(5.0)
+    if door:
+        door[1].close(5.0)
 
 
-def _door(
+def _doorstep(
     desk: Desk,
     office: "Office",
     bell: "Bell",
@@ -145,12 +143,12 @@ def _door(
     tls_cert: str | None,
     tls_key: str | None,
     insecure: bool,
-) -> "Door | None":
-    """The HTTP door, not yet open; None where the usual port is taken."""
+) -> "tuple[str, Opening] | None":
+    """Where the HTTP door will be, and the door, not yet open; None where the usual port is taken."""
     from dataclasses import replace  # noqa: PLC0415
 
     from gitmaild.adapters.client.lobby import Lobby  # noqa: PLC0415
-    from gitmaild.adapters.http.server import open_door  # noqa: PLC0415 - what a daemon without the door can do without
+    from gitmaild.adapters.http.doorstep import Opening, take_place  # noqa: PLC0415 - what a daemon without it can do without
     from gitmaild.wiring.access import PortTaken, door_settings  # noqa: PLC0415
 
     settings = door_settings(desk.home, desk.environment)
@@ -160,7 +158,8 @@ def _door(
     settings = replace(settings, tls_cert=tls_cert or settings.tls_cert, tls_key=tls_key or settings.tls_key)
     lobby = Lobby(desk.home, environment=desk.environment, bell=bell)
     try:
-        return open_door(lobby, settings, is_insecure=insecure, still_for=office.daemon.still_for)
+        step = take_place(lobby, settings, is_insecure=insecure)
+        return step.place.url, Opening(lobby, step, still_for=office.daemon.still_for)
     except PortTaken as error:
         if address is not None:
             raise

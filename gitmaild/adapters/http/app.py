@@ -18,8 +18,9 @@ from gitmaild.adapters.http import events, health, login, openapi
 from gitmaild.adapters.http.access import Access
 from gitmaild.adapters.http.answers import Turned, answer, refusal
 from gitmaild.adapters.http.api import Api
-from gitmaild.adapters.http.gate import Gate, Place, peer_of
+from gitmaild.adapters.http.gate import Gate, peer_of
 from gitmaild.adapters.http.landings import Landings
+from gitmaild.adapters.http.place import Place
 from gitmaild.adapters.http.pool import Pool
 from gitmaild.model.settings import Settings
 

@@ -5,7 +5,6 @@ import hmac
 import ipaddress
 import logging
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitmaild.adapters.http.access import Access, Caller
 from gitmaild.adapters.http.answers import Turned
+from gitmaild.adapters.http.place import Place
 from gitmaild.model.errors import MailError
 from gitmaild.model.settings import Settings
 from gitmaild.wiring.access import is_loopback
@@ -43,23 +43,6 @@ _FIELD = re.compile(rb'name="csrf"\r\n(?:[^\r\n]+\r\n)*\r\n([A-Za-z0-9_-]{43})\r
 _KNOCK = """<!doctype html><html lang="en"><meta charset="utf-8"><title>gitmaild</title>
 <h1>gitmaild</h1><p>Run <code>gitmaild web</code> in a terminal, and open the link that it prints.</p></html>
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the door is: what a browser has in its address bar."""
-
-    host: str
-    port: int
-    is_tls: bool = False
-
-    @property
-    def scheme(self) -> str:
-        return "https" if self.is_tls else "http"
-
-    @property
-    def url(self) -> str:
-        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 class Gate:

@@ -5,7 +5,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from gitmaild.adapters.http.access import LOGIN_DAYS, Access
-from gitmaild.adapters.http.gate import Place, peer_of
+from gitmaild.adapters.http.gate import peer_of
+from gitmaild.adapters.http.place import Place
 
 # A page and not a redirect: what leads here is another program, and its first click carries no strict cookie.
 _IN = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={to}">

@@ -4,11 +4,9 @@ import asyncio
 import functools
 import logging
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import h11
@@ -20,22 +18,15 @@ from gitmaild import wiring
 from gitmaild.adapters.client.lobby import Lobby
 from gitmaild.adapters.http.access import Access
 from gitmaild.adapters.http.app import build
-from gitmaild.adapters.http.gate import Place
-from gitmaild.model.errors import MailError
+from gitmaild.adapters.http.doorstep import BadDoor, Doorstep, file_of
+from gitmaild.adapters.http.place import Place
 from gitmaild.model.settings import Settings
-from gitmaild.wiring.access import is_loopback, listen, open_tokens, say_where
 
 log = logging.getLogger("gitmaild.http")
 
 _GRACE_SECONDS = 3
 _IDLE_SECONDS = 30
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class BadDoor(MailError):
-    """The door cannot be opened as it was asked for."""
-
-    code = "bad-door"
 
 
 class Prompt(H11Protocol):
@@ -94,8 +85,8 @@ class Door:
             h11_max_incomplete_event_size=settings.http_header_limit,
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-            ssl_certfile=_place(settings.tls_cert),
-            ssl_keyfile=_place(settings.tls_key),
+            ssl_certfile=file_of(settings.tls_cert),
+            ssl_keyfile=file_of(settings.tls_key),
         )
         self._server = uvicorn.Server(config)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -142,38 +133,7 @@ class Door:
         await self._server.serve(sockets=[self._socket])
 
 
-def open_door(lobby: Lobby, settings: Settings, *, is_insecure: bool, still_for: Callable[[], float]) -> Door:
-    """A door that is about to open: its port is taken, and its token is made. `start` it.
-
-    Raises `PortTaken`, `CannotListen`, and `BadDoor` for what would let others in.
-    """
-    _check(settings, is_insecure=is_insecure)
-    tokens = open_tokens(lobby.home)
-    if not settings.http_bearer_token:
-        tokens.own()
-    elif len(settings.http_bearer_token) < 20:
-        log.warning("HTTP_BEARER_TOKEN is short: it can be guessed")
-    listening = listen(settings.http_host, settings.http_port)
-    place = Place(settings.http_host, listening.getsockname()[1], bool(settings.tls_cert))
-    access = Access(tokens, settings, monotonic=time.monotonic, wall=wiring.wall_clock)
-    say_where(lobby.home, place.url)
-    return Door(build(lobby, access, settings, place, still_for), listening, settings, place)
-
-
-def _place(path: str) -> Path | None:
-    return Path(path).expanduser() if path else None
-
-
-def _check(settings: Settings, *, is_insecure: bool) -> None:
-    if bool(settings.tls_cert) != bool(settings.tls_key):
-        raise BadDoor("tls_cert and tls_key belong together")
-    if cert := _place(settings.tls_cert):
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, _place(settings.tls_key), password=lambda: b"")
-        except (OSError, ssl.SSLError) as error:
-            raise BadDoor(f"tls_cert and tls_key cannot be used: {error}") from error
-    elif not is_loopback(settings.http_host) and not is_insecure:
-        raise BadDoor(
-            f"{settings.http_host} can be reached by others, who would read tokens and mail on the way: "
-            "give tls_cert and tls_key, or say --insecure"
-        )
+def door(lobby: Lobby, step: Doorstep, *, still_for: Callable[[], float]) -> Door:
+    """The door above a doorstep, ready to `start`."""
+    access = Access(step.tokens, step.settings, monotonic=time.monotonic, wall=wiring.wall_clock)
+    return Door(build(lobby, access, step.settings, step.place, still_for), step.listening, step.settings, step.place)

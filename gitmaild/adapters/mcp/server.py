@@ -5,8 +5,8 @@ Who calls was found out before: `request.state.caller` has an agent and a scope.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from mcp.types import (
     ReadResourceRequestParams,
     ReadResourceResult,
 )
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitmaild import __version__
 from gitmaild.adapters.client.lobby import Lobby
@@ -45,35 +45,57 @@ Context = ServerRequestContext[Any, Any]
 
 
 def asgi(lobby: Lobby) -> tuple[ASGIApp, Callable[[], AbstractAsyncContextManager[None]]]:
-    """The app for /mcp, and what makes the context in which it runs: once, for as long as it serves.
+    """The app for /mcp, and what makes the context in which it runs.
 
     `?profile=full` lists every tool. Host, Origin and token are checked by who mounts it, as for all its routes.
     """
-    door = _Door(lobby)
-    server: Server[Any] = Server(
-        "gitmaild",
-        version=__version__,
-        instructions=INSTRUCTIONS,
-        on_list_tools=door.list_tools,
-        on_call_tool=door.call_tool,
-        on_list_resources=door.list_resources,
-        on_list_resource_templates=door.list_templates,
-        on_read_resource=door.read_resource,
-        get_tool_input_schema=_schema,
-    )
-    server.streamable_http_app(
-        json_response=True,
-        max_request_body_size=_BODY,
-        max_sessions=_SESSIONS,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
-    manager = server.session_manager
-    return manager.asgi_app, manager.run
+    mount = _Mount(_Door(lobby))
+    return mount, mount.running
 
 
 def _schema(name: str) -> dict[str, Any] | None:
     tool = find(name)
     return tool.listed()["inputSchema"] if tool else None
+
+
+class _Mount:
+    """The app, whose sessions live as long as `running`: the SDK's manager of them serves but once."""
+
+    def __init__(self, door: "_Door") -> None:
+        self._door = door
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._app is not None, "it is not running"
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        manager = self._manager()
+        self._app = manager.asgi_app
+        async with manager.run():
+            yield
+
+    def _manager(self) -> Any:
+        door = self._door
+        server: Server[Any] = Server(
+            "gitmaild",
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            on_list_tools=door.list_tools,
+            on_call_tool=door.call_tool,
+            on_list_resources=door.list_resources,
+            on_list_resource_templates=door.list_templates,
+            on_read_resource=door.read_resource,
+            get_tool_input_schema=_schema,
+        )
+        server.streamable_http_app(
+            json_response=True,
+            max_request_body_size=_BODY,
+            max_sessions=_SESSIONS,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        return server.session_manager
 
 
 class _Door:
