@@ -33,6 +33,7 @@ class Served:
             text=True,
         )
         assert self.process.stdout
+        self.process.stdout.readline()
         assert self.process.stdout.readline().startswith("Server starting on")
         self.token = (place.home.state / "token").read_text().strip()
 

@@ -126,9 +126,10 @@ def _run(desk: Desk, office: "Office", door: "Door | None") -> None:
     signal.signal(signal.SIGINT, end)
     if door:
         door.start()
-        say(f"Server starting on {door.url}")
     roots = len(office.daemon.intake.roots)
     say(f"gitmaild is serving {desk.home.path}: {roots} desk roots (pid {os.getpid()})")
+    if door:
+        say(f"Server starting on {door.url}")
     sys.stdout.flush()
     office.daemon.run()
     if door and door.is_open:  # the daemon was stopped by something else
