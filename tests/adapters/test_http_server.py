@@ -333,6 +333,7 @@ def test_serve_says_where_it_serves_and_serves_there(crew: Terminal, home: Path)
     port = free_port()
     with serve(crew.here, HTTP_PORT=str(port), HTTP_BEARER_TOKEN="your-secret-token-here") as daemon:
         assert daemon.stdout
+        assert daemon.stdout.readline().startswith("gitmaild is serving")
         assert daemon.stdout.readline() == f"Server starting on http://127.0.0.1:{port}\n"
         for token, status in (("your-secret-token-here", 200), ("wrong", 401)):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)

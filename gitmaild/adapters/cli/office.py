@@ -125,9 +125,10 @@ def _run(desk: Desk, office: "Office", door: "tuple[str, Opening] | None") -> No
     signal.signal(signal.SIGINT, end)
     if door:
         door[1].begin()
-        say(f"Server starting on {door[0]}")
     roots = len(office.daemon.intake.roots)
     say(f"gitmaild is serving {desk.home.path}: {roots} desk roots (pid {os.getpid()})")
+    if door:
+        say(f"Server starting on {door[0]}")
     sys.stdout.flush()
     office.daemon.run()
     if door:

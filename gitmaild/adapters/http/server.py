@@ -1,6 +1,7 @@
 """The door itself: a socket, and a thread of the daemon's process that serves it."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import socket
@@ -21,6 +22,7 @@ from gitmaild.adapters.http.app import build
 from gitmaild.adapters.http.doorstep import BadDoor, Doorstep, file_of
 from gitmaild.adapters.http.place import Place
 from gitmaild.model.settings import Settings
+from gitmaild.wiring.access import say_where
 
 log = logging.getLogger("gitmaild.http")
 
@@ -67,10 +69,13 @@ class Prompt(H11Protocol):
 
 
 class Door:
-    """Open from `start` to `stop`. `url` is where."""
+    """Open from `start` to `stop`. `url` is where. `closed` is called once it is shut."""
 
-    def __init__(self, app: Starlette, listening: socket.socket, settings: Settings, place: Place) -> None:
+    def __init__(
+        self, app: Starlette, listening: socket.socket, settings: Settings, place: Place, *, closed: Callable[[], None]
+    ) -> None:
         self._app, self._socket, self.url, self.port = app, listening, place.url, place.port
+        self._closed = closed
         config = uvicorn.Config(
             app,
             http=functools.partial(Prompt, head_seconds=settings.http_header_seconds),  # type: ignore[arg-type]
@@ -125,6 +130,7 @@ class Door:
             log.exception("http-door-closed")
         finally:
             self._socket.close()
+            self._closed()
             if self._then:
                 self._then()
 
@@ -136,4 +142,10 @@ class Door:
 def door(lobby: Lobby, step: Doorstep, *, still_for: Callable[[], float]) -> Door:
     """The door above a doorstep, ready to `start`."""
     access = Access(step.tokens, step.settings, monotonic=time.monotonic, wall=wiring.wall_clock)
-    return Door(build(lobby, access, step.settings, step.place, still_for), step.listening, step.settings, step.place)
+    app = build(lobby, access, step.settings, step.place, still_for)
+    return Door(app, step.listening, step.settings, step.place, closed=lambda: _say_nowhere(lobby))
+
+
+def _say_nowhere(lobby: Lobby) -> None:
+    with contextlib.suppress(OSError):
+        say_where(lobby.home, "")
