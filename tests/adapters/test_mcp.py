@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx2
 import pytest
 from mcp.shared.exceptions import MCPError
 
@@ -15,8 +17,9 @@ from gitmaild.adapters.client.lobby import Lobby
 from gitmaild.adapters.client.mailbox import Mailbox
 from gitmaild.adapters.client.queries import QUERIES
 from gitmaild.adapters.mcp import tools
+from gitmaild.adapters.mcp.server import asgi
 from gitmaild.model.errors import Refused
-from tests.adapters.mcpclient import Agent, Caller, Refusal, over_http, over_stdio
+from tests.adapters.mcpclient import URL, Agent, Caller, Refusal, mounted, over_http, over_stdio
 from tests.adapters.runner import Terminal
 
 Connect = Callable[..., AbstractContextManager[Agent]]
@@ -478,7 +481,34 @@ def test_who_was_not_let_in_is_told_nothing(terminal: Terminal, lobby: Lobby, ca
                 ask()
 
 
-# --- with a daemon
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b"NaN", 400),
+        (b"[" * 100_000, 400),
+        (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', 400),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"fetch_inbox"}}', 400),
+        (b'{"x":"' + b"a" * (5 << 20) + b'"}', 413),
+    ],
+)
+def test_what_is_no_request_is_refused_and_the_server_goes_on(
+    terminal: Terminal, lobby: Lobby, body: bytes, status: int
+) -> None:
+    ping = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}'
+
+    async def posted() -> list[int]:
+        app, running = asgi(lobby)
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        transport = httpx2.ASGITransport(mounted(app, Caller("Overseer", "overseer")))
+        async with running(), httpx2.AsyncClient(transport=transport) as http:
+            return [(await http.post(URL, content=each, headers=headers)).status_code for each in (body, ping)]
+
+    assert anyio.run(posted) == [status, 200]
+
+
+# --- in its place
 
 
 def test_a_server_in_a_project_knows_project_and_agent(terminal: Terminal) -> None:

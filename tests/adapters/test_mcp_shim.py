@@ -183,6 +183,16 @@ def test_a_full_disk_is_told_and_leaves_nothing(shim: Shim, monkeypatch: pytest.
     assert crew.ok("--json", "--as", "RedCat", "inbox").json == []
 
 
+def test_nobody_waits_for_longer_than_a_client_does(shim: Shim, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(
+        "gitmaild.adapters.client.answers.awaited", lambda desk, **given: asked.append(given["timeout"]) or []
+    )
+    for given in ({"timeout": 1e9}, {"timeout": 3}, {}):
+        assert shim.answer(call("wait", agent_name="GreenCastle", **given))["result"]["structuredContent"] == {"result": []}
+    assert asked == [50.0, 3.0, 50.0]
+
+
 # --- what is done apart
 
 
@@ -209,6 +219,8 @@ def test_what_is_done_apart_answers_and_refuses_as_if_it_were_not() -> None:
     with pytest.raises(OSError, match="No space") as trouble:
         apart(fails(OSError(28, "No space left")))
     assert trouble.value.errno == 28
+    with pytest.raises(RuntimeError, match="a bug"):
+        apart(fails(ZeroDivisionError("planted")))
     with pytest.raises(MailError, match="without an answer"):
         apart(lambda: os._exit(9))
     assert os.getpid() == parent

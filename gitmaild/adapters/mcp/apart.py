@@ -55,6 +55,11 @@ def _packed(call: Callable[[], Any]) -> list[Any]:
         return ["failed", error.code, str(error), error.verdict is Verdict.TEMPORARY]
     except OSError as error:
         return ["trouble", error.errno or 0, error.strerror or str(error)]
+    except Exception:  # noqa: BLE001 - a bug is told where people look, and to who asked that it is one
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+        return ["bug"]
     if isinstance(value, Page):
         return ["page", value, value.note, value.more]
     return ["value", value]
@@ -72,6 +77,8 @@ def _unpacked(told: list[Any]) -> Any:
             raise _failed(code, text, Verdict.TEMPORARY if again else Verdict.PERMANENT)
         case ["trouble", number, text]:
             raise OSError(number, text)
+        case ["bug"]:
+            raise RuntimeError("a bug in what was done apart; its traceback is above")
     raise ChildDied("the process that was asked ended without an answer")
 
 

@@ -26,6 +26,9 @@ _AT_THE_DESK = ("inbox", "wait")
 # Whose it is stands beside it: anybody may ask for anybody's.
 _PUBLIC = ("leases",)
 
+# Clients give a call up after a minute, and a server over standard input does one at a time.
+_PATIENCE = 50.0
+
 # Which call mends it, by the code of the refusal.
 _NEXT = {
     "no-identity": "register_agent with agent_name, or say agent_name in this call",
@@ -195,6 +198,8 @@ class _Call:
             return self._fetched(given)
         if self.tool.name == "get_reservations" and self.is_named:
             given["mine"] = True
+        if self.tool.row == "wait" and isinstance(seconds := given.setdefault("timeout", _PATIENCE), int | float):
+            given["timeout"] = min(seconds, _PATIENCE)
         return self._query(self.tool.row, given)
 
     def _fetched(self, given: Fields) -> Any:
