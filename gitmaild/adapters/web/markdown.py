@@ -6,8 +6,8 @@ from html import escape
 import nh3
 from markdown_it import MarkdownIt
 
-# What is longer, or has more brackets than anybody writes, is shown as it is written: the parser's time grows with the square
-# of open brackets, and a page must come at once, whatever somebody sent.
+# What is longer, or has more brackets than anybody writes, is shown as it is written: the parser's time grows with the
+# square of open brackets, and a page must come at once, whatever somebody sent.
 _LONGEST = 64 * 1024
 _BRACKETS = 2_000
 # Mail is shown again and again, and never changes.
