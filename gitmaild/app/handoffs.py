@@ -23,9 +23,12 @@ QUEUED = "queued"
 
 
 def newest(root: "DeskRoot", agent: str, thread: str, settings: Settings) -> Entry | None:
-    """The newest hand-off of `thread`. What waits in the outbox was written after whatever was delivered."""
+    """The newest hand-off of `thread` that `agent` itself wrote: nobody else puts words into its mouth.
+
+    What waits in the outbox was written after whatever was delivered.
+    """
     queued = next(_queued(root, agent, thread, settings), None)
-    delivered = reading.inbox(root, agent, folders=FOLDERS, thread=thread, tag=TAG, limit=1)
+    delivered = reading.inbox(root, agent, folders=FOLDERS, thread=thread, tag=TAG, senders=[agent], limit=1)
     return queued or next(iter(delivered), None)
 
 

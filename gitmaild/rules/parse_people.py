@@ -172,7 +172,8 @@ def _short(fields: Fields, key: str) -> str:
 
 
 def _seconds(fields: Fields, key: str, settings: Settings) -> int | None:
-    return seconds(fields, key, default=0, longest=settings.lease_longest) if key in fields else None
+    """A default of a role or a list; 0 takes it back, and the home's own counts again."""
+    return seconds(fields, key, default=0, longest=settings.lease_longest, shortest=0) if key in fields else None
 
 
 def _address(fields: Fields, key: str) -> str:

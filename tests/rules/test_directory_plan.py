@@ -52,6 +52,18 @@ def test_the_same_binding_again_changes_nothing(shop: Shop) -> None:
     assert shop.accepted("Overseer", kind="role-bind", role="Mayor", agent="GreenCastle").puts == ()
 
 
+def test_a_default_for_leases_is_taken_back_with_nought(shop: Shop) -> None:
+    ask(shop, "role-bind", role="Mayor", agent="GreenCastle", lease_seconds="4h")
+    ask(shop, "group", name="crew", members="RedCat", lease_seconds="15m")
+    directory = shop.mailbox.directory()
+    assert [directory.lease_seconds(agent) for agent in ("GreenCastle", "RedCat", "BlueLake")] == [14400, 900, 0]
+    assert ask(shop, "role-bind", role="Mayor", lease_seconds="0") == "bound"
+    assert ask(shop, "group", name="crew", lease_seconds="0") == "changed"
+    directory = shop.mailbox.directory()
+    assert [directory.lease_seconds(agent) for agent in ("GreenCastle", "RedCat")] == [0, 0]
+    assert ask(shop, "role-bind", role="Mayor", lease_seconds="8d") == "bad-time-span"
+
+
 def test_a_role_that_nobody_holds_bounces_by_its_name(shop: Shop) -> None:
     ask(shop, "role-bind", role="Mayor", agent="GreenCastle")
     assert ask(shop, "role-unbind", role="Mayor") == "vacant"

@@ -96,7 +96,7 @@ def test_fences_at_the_ends_a_bom_and_other_line_ends_change_nothing(text: str) 
         (
             HEAD + "kind: role-bind\nrole: Mayor\n\nlease_seconds: 1 hour\n",
             "bad-time-span",
-            "my.yaml: line 6: lease_seconds: '1 hour' is not a time span of 1 to 604800 seconds",
+            "my.yaml: line 6: lease_seconds: '1 hour' is not a time span of 0 to 604800 seconds",
         ),
         (HEAD + "kind: role-bind\nabout: x\n", "no-role", "my.yaml: line 3: no role"),
         (HEAD + "kind: group\nname: crew\nadd: Red Cat\n", "bad-address", "my.yaml: line 5: add: bad agent name 'Red Cat'"),
