@@ -39,6 +39,8 @@ _SEGMENTS, _AT_ONCE, _MERGED = 64, 32, 20_000
 # The best are chosen among this many of the newest.
 _JUDGED = 10_000
 _BULK = 200
+# So many segments are opened before the pages that were read for it are given back.
+_OPENED = 16
 _PATIENCE, _PAUSE = 4, 0.005
 _DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -54,6 +56,7 @@ class WhooshIndex:
     def __init__(self, directory: Path, *, segments: int = _SEGMENTS, apart: bool = True) -> None:
         self._directory, self._most, self._apart = directory, segments, apart
         self._storage: Any = None
+        self._schema = schema()  # one for all segments
         self._writing = False
         self._manifest = Manifest("", -1, "")
         self._stamp = (0, 0)
@@ -209,12 +212,21 @@ class WhooshIndex:
             raise IndexDamaged("the search index lacks a segment")
         files.check(self._directory, manifest, parts)
         known = {(segment.name, segment.deleted): segment for segment in self._segments}
-        self._segments = [
-            known.get((s.segment_id(), frozenset(s.deleted_docs()))) or Segment(self._storage, schema(), s) for s in found
-        ]
+        self._segments = self._opened(found, known)
         self._manifest, self._stamp = manifest, stamp
-        # What was read to open them would count as this process's memory: at 100,000 messages a quarter of it.
+
+    def _opened(self, found: list[Any], known: dict[tuple[str, frozenset[int]], Segment]) -> list[Segment]:
+        segments, new = [], 0
+        for one in found:
+            segment = known.get((one.segment_id(), frozenset(one.deleted_docs())))
+            if segment is None:
+                segment, new = Segment(self._storage, self._schema, one), new + 1
+                # What is read to open them would count as this process's memory, a fifth of a megabyte for each.
+                if new % _OPENED == 0:
+                    self._storage.let_go()
+            segments.append(segment)
         self._storage.let_go()
+        return segments
 
     def _finished(self, manifest: Manifest, newest: int) -> Manifest:
         """The manifest of a commit that nobody lived to describe."""
