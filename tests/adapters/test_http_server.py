@@ -142,6 +142,19 @@ def test_no_path_leads_out(house: tuple[Served, Door], path: str) -> None:
     assert raw(door, head(door, *lines)).startswith(b"HTTP/1.1 404")
 
 
+def test_small_answers_are_not_held_back(house: tuple[Served, Door]) -> None:
+    """A head and a body are two writes: with Nagle's delay, each answer on a kept connection takes 40 ms."""
+    connection = http.client.HTTPConnection("127.0.0.1", house[1].port, timeout=20)
+    took = []
+    for _ in range(20):
+        began = time.perf_counter()
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        took.append(time.perf_counter() - began)
+    connection.close()
+    assert sorted(took)[5] < 0.03, took
+
+
 # --- events
 
 
