@@ -408,3 +408,18 @@ def test_a_token_for_nobody_is_refused(crew: Terminal) -> None:
     assert crew("token", "new", "--agent", "claude").status == 65
     assert crew("token", "new", "--agent", "GreenCastle", "--for", "soon").status == 64
     assert crew("token", "new", "--read-only").status == 64
+
+
+# --- gitmaild web
+
+
+def test_web_prints_a_link_that_works_once(crew: Terminal, home: Path) -> None:
+    from gitmaild import wiring
+    from gitmaild.wiring.access import open_tokens
+
+    said = crew.ok("web")
+    assert said.out.startswith("http://127.0.0.1:8765/login?code=")
+    assert "gitmaild serve" in said.err
+    tokens, code = open_tokens(wiring.Home(home)), said.out.strip().partition("code=")[2]
+    assert [tokens.take_code(code), tokens.take_code(code)] == [True, False]
+    assert [path.name for path in (home / "state" / "login").iterdir()] == []
