@@ -146,6 +146,19 @@ def test_no_path_leads_out(house: tuple[Served, Door], path: str) -> None:
     assert raw(door, head(door, *lines)).startswith(b"HTTP/1.1 404")
 
 
+def test_small_answers_are_not_held_back(house: tuple[Served, Door]) -> None:
+    """A head and a body are two writes: with Nagle's delay, each answer on a kept connection takes 40 ms."""
+    connection = http.client.HTTPConnection("127.0.0.1", house[1].port, timeout=20)
+    took = []
+    for _ in range(20):
+        began = time.perf_counter()
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        took.append(time.perf_counter() - began)
+    connection.close()
+    assert sorted(took)[5] < 0.03, took
+
+
 # --- events
 
 
@@ -399,3 +412,18 @@ def test_a_token_for_nobody_is_refused(crew: Terminal) -> None:
     assert crew("token", "new", "--agent", "claude").status == 65
     assert crew("token", "new", "--agent", "GreenCastle", "--for", "soon").status == 64
     assert crew("token", "new", "--read-only").status == 64
+
+
+# --- gitmaild web
+
+
+def test_web_prints_a_link_that_works_once(crew: Terminal, home: Path) -> None:
+    from gitmaild import wiring
+    from gitmaild.wiring.access import open_tokens
+
+    said = crew.ok("web")
+    assert said.out.startswith("http://127.0.0.1:8765/login?code=")
+    assert "gitmaild serve" in said.err
+    tokens, code = open_tokens(wiring.Home(home)), said.out.strip().partition("code=")[2]
+    assert [tokens.take_code(code), tokens.take_code(code)] == [True, False]
+    assert [path.name for path in (home / "state" / "login").iterdir()] == []
