@@ -201,6 +201,17 @@ def find(stage: Stage) -> None:
     stage.show("gitmaild search 'subject:\"Auth API\" from:GreenCastle'")
     stage.show("gitmaild --as RedCat search 'merge conflict after:1d' --limit 2")
     stage.show("gitmaild search 'form:RedCat'; echo status $?   # a typing error is never a silent nothing")
+    say("And a conversation in short, without any model.")
+    stage.show("gitmaild summarize br-123")
+
+
+def stand_for_others(stage: Stage) -> None:
+    say("A role is an address that one agent holds. BlueLake asks for less mail: what it has not agreed to is held.")
+    stage.show("gitmaild role bind Orchestrator GreenCastle --as Overseer")
+    stage.show("echo 'Tests are green.' | gitmaild --as RedCat send --to Orchestrator --subject 'Progress: 60 %'")
+    stage.show("gitmaild --as BlueLake contact policy contacts_only")
+    stage.show("echo 'Who has the keys?' | gitmaild --as RedCat send --to BlueLake --subject 'One question'")
+    stage.show("gitmaild --as BlueLake contact approve RedCat")
 
 
 def look_back(stage: Stage) -> None:
@@ -223,6 +234,7 @@ def main() -> None:
         converse(stage)
         reserve(stage)
         find(stage)
+        stand_for_others(stage)
         look_back(stage)
     finally:
         stage.close()

@@ -56,6 +56,9 @@ class StillWatcher:
     def wait(self, timeout: float) -> list[Hint]:
         return []
 
+    def hint(self, hints: Iterable[Hint]) -> None:
+        pass
+
     def wake(self) -> None:
         pass
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pygit2
 
 from gitmaild import wiring
+from gitmaild.app.bell import Bell
 from gitmaild.edges.home import Home
 from gitmaild.model.changeset import parse_commit_message
 from gitmaild.model.drop import Hint, How
@@ -30,6 +31,7 @@ class Post:
         self.home = Home(top / "home")
         self.home.make()
         self.office: Office | None = None
+        self.bell: Bell | None = None
         self.worktree = self.add_worktree("shop")
 
     # --- set-up
@@ -64,6 +66,7 @@ class Post:
                 entropy=self.entropy,
                 limits=self.limits,
                 watcher=StillWatcher(),
+                bell=self.bell,
             )
         return self.office
 
@@ -89,7 +92,7 @@ class Post:
         raise AssertionError(f"still busy: {self.office_claims()} {list(self._outboxes())}")
 
     def office_claims(self) -> list[str]:
-        return sorted(self.start().daemon.intake.claims)
+        return sorted(self.start().daemon.intake.claiming.claims)
 
     def _outboxes(self) -> Iterator[Path]:
         """What asks to be taken, in every outbox whose desk is not a symlink."""

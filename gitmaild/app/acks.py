@@ -57,7 +57,7 @@ def owed(mailbox: Mailbox, *, by: str = "", to: str = "") -> list[Owed]:
                 data = mailbox.tree.read(path) or b""
                 # Most ask for nothing, and need not be parsed to say so.
                 message = parsed(data) if _ASKED in data else None
-                if message and message.ack_required and (by or to or is_open(agent, message)):
+                if message and message.ack_required and (by or to or is_open(agent, message, mailbox)):
                     due = due_of(message)
                     found.append(Owed(message, agent, folder, due.at if due else None))
     return sorted(found, key=lambda row: (row.due is None, row.due or row.message.created, row.agent))

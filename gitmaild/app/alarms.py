@@ -1,5 +1,6 @@
 """What is wrong right now, in words for a person. An alarm is raised by a key and cleared by it."""
 
+import errno
 from datetime import datetime
 
 from gitmaild.model.ids import stamp
@@ -30,3 +31,18 @@ class Alarms:
 
     def listed(self) -> list[dict[str, str]]:
         return [{"alarm": key, "text": text, "since": since} for key, (text, since) in sorted(self._raised.items())]
+
+
+def describe(error: OSError) -> tuple[str, str]:
+    """(alarm, text) for a disk that refuses."""
+    texts = {
+        errno.ENOSPC: ("disk-full", "no space, or no free inodes"),
+        errno.EDQUOT: ("disk-full", "the quota is used up"),
+        errno.EROFS: ("read-only", "the file system is read-only"),
+        errno.EIO: ("disk-error", "the disk reports an input/output error"),
+        errno.EMFILE: ("too-many-files", "too many open files"),
+        errno.ENFILE: ("too-many-files", "too many open files on this machine"),
+    }
+    key, text = texts.get(error.errno or 0, ("disk-refuses", error.strerror or str(error)))
+    where = f" ({error.filename!r})" if error.filename else ""
+    return key, f"{text}{where}; mail waits and is tried again"

@@ -117,7 +117,7 @@ class Filing:
         mended: list[str] = []
         for mirror in list(self._mirrors.attached.values()):
             try:
-                mailbox = Mailbox(self._repo.tree(tip), mirror.project)
+                mailbox = Mailbox(self._repo.walk(tip), mirror.project)
                 for agent in sorted(mirror.desks):
                     if mailbox.profile(agent) and self._is_due(mirror, agent, force=force):
                         mended += self._audit_desk(mirror, agent, mailbox)

@@ -102,7 +102,7 @@ class Build:
         self._read = {}
 
     def _from_tree(self, first: str) -> Iterator[bool]:
-        tree = self._repo.tree(self._base)
+        tree = self._repo.walk(self._base)
         places = list(leaves(tree))
         sizes = [tree.size(leaf) for _, leaf in places]
         start = next((at for at, (_, leaf) in enumerate(places) if leaf == first), 0)

@@ -73,7 +73,7 @@ class Mirrors:
     def welcome(self, mirror: Mirror, desks: set[str], tip: str) -> None:
         """Show desks that were made since the root was last looked at; forget those that are gone."""
         new, mirror.desks = desks - mirror.desks, desks
-        mailbox = Mailbox(self._repo.tree(tip), mirror.project)
+        mailbox = Mailbox(self._repo.walk(tip), mirror.project)
         if any(mailbox.profile(agent) for agent in new):
             # A desk that is filled by half cannot be told from a whole one: until it is, the root vouches for nothing.
             vouched = mirror.root.checkpoint()
@@ -259,7 +259,7 @@ class Mirrors:
     def _rebuild(self, mirror: Mirror, tip: str) -> None:
         """Make a root from nothing but the tip; what is there and right stays untouched."""
         mirror.root.set_checkpoint("")  # until it is whole, it vouches for nothing
-        mailbox = Mailbox(self._repo.tree(tip), mirror.project)
+        mailbox = Mailbox(self._repo.walk(tip), mirror.project)
         mirror.desks = set(mirror.root.desks())
         self._fill_desks(mirror, mailbox, mirror.desks, tip)
         mirror.show_posted(mailbox)

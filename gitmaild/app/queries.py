@@ -1,16 +1,21 @@
 """What can be asked of the mailbox itself. Never writes, needs no lock, works with the daemon down."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import chain, islice
 
 from gitmaild.app.acks import owed
+from gitmaild.app.people import People
 from gitmaild.app.ports import Repo
 from gitmaild.app.threads import Threads, parsed
+from gitmaild.model import layout
 from gitmaild.model.errors import MailError
 from gitmaild.model.ids import MESSAGE_ID, stamp
 from gitmaild.model.lease import ACTIVE, Lease
 from gitmaild.model.message import Message
+from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.settings import Settings
+from gitmaild.rules import render
 from gitmaild.rules.due import is_open, owing
 from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox, Profile
@@ -26,9 +31,12 @@ class Reader:
 
     def __init__(self, repo: Repo, threads: Threads, settings: Settings) -> None:
         self._repo, self._threads, self._settings = repo, threads, settings
+        self.people = People(repo, settings)
 
     def message(self, project: str, message_id: str) -> Message | None:
-        return self._mailbox(project).message(message_id) if MESSAGE_ID.fullmatch(message_id) else None
+        """A message of the project. Notes from Postmaster are at their readers' desks alone: they name blind recipients."""
+        found = self._mailbox(project).message(message_id) if MESSAGE_ID.fullmatch(message_id) else None
+        return found if found and found.sender != POSTMASTER else None
 
     def thread(self, project: str, thread_id: str) -> list[Message]:
         """A thread's messages, oldest first. What the thread index has not seen yet is read from the commits after it."""
@@ -37,6 +45,42 @@ class Reader:
             if message.thread_id == thread_id:
                 found[message.id] = message
         return sorted(found.values(), key=lambda message: message.created)
+
+    def newest(self, project: str, *, before: str = "", limit: int = 50) -> list[Message]:
+        """The mail of everybody in a project, newest first; with `before`, only what is older than the message of that id.
+
+        A leaf holds the messages of some minutes, so a page costs itself, however large the mailbox is.
+        """
+        mailbox = self._mailbox(project)
+        mark = mailbox.message(before) if before else None
+        if before and mark is None:
+            return []
+        last = mailbox.canonical(before).rpartition("/")[0] if before else ""
+        found: list[Message] = []
+        for leaf in reversed(list(mailbox.leaves_below(layout.messages(project)))):
+            if last and leaf != last:
+                continue
+            last = ""
+            paths = [f"{leaf}/{name}" for name in mailbox.tree.names(leaf) if name.endswith(".md")]
+            messages = (render.readable(mailbox.tree.read(path)) for path in paths)
+            told = [m for m in messages if m and m.sender != POSTMASTER and (mark is None or m.created < mark.created)]
+            found += sorted(told, key=lambda message: message.created, reverse=True)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def states(self, project: str, messages: Iterable[Message], *, readers: Collection[str]) -> dict[str, dict[str, str]]:
+        """Where the copies of messages lie: id to recipient to folder. Those that a message names openly, and `readers`."""
+        mailbox = self._mailbox(project)
+        agents = {*mailbox.agents(), OVERSEER}
+        return {
+            message.id: {
+                name: held.folder
+                for name in dict.fromkeys((*message.to, *message.cc, *readers))
+                if name in agents and (held := mailbox.held(name, layout.file_name(message)))
+            }
+            for message in messages
+        }
 
     def leases(
         self,
@@ -98,7 +142,7 @@ class Reader:
         """(message id, agent) of what is not acknowledged in a thread; blind recipients are left out."""
         mailbox = self._mailbox(project)
         asked = (message for message in messages if message.ack_required)
-        return [(m.id, held.agent) for m in asked for held in owing(m, mailbox) if is_open(held.agent, m)]
+        return [(m.id, held.agent) for m in asked for held in owing(m, mailbox) if is_open(held.agent, m, mailbox)]
 
     def agents(self, project: str) -> list[Profile]:
         mailbox = self._mailbox(project)
@@ -117,6 +161,10 @@ class Reader:
     def tip(self) -> str:
         return self._repo.tip()
 
+    def let_go(self) -> None:
+        """Forget what reading has left in memory."""
+        self._repo.let_go()
+
     def follows(self, old: str, tip: str) -> bool:
         """True where the history of `tip` leads through the commit `old`."""
         try:
@@ -133,7 +181,8 @@ class Reader:
             return []
         prefix = f"{project}/messages/"
         puts = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
-        return [message for path, oid in puts if path.startswith(prefix) and (message := parsed(self._repo.blob(oid)))]
+        found = (parsed(self._repo.blob(oid)) for path, oid in puts if path.startswith(prefix))
+        return [message for message in found if message and message.sender != POSTMASTER]
 
 
 def lease_fields(lease: Lease, now: datetime, *, soon: int) -> dict[str, object]:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from heapq import merge
+from heapq import merge, nlargest
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 from gitmaild.model.errors import Refused, refuse
 from gitmaild.model.ids import hex_of, stamp
-from gitmaild.model.layout import FOLDERS, FileName, parse_file_name
+from gitmaild.model.layout import FOLDERS, FileName, may_bear, named_as, parse_file_name
 from gitmaild.model.message import IMPORTANCE, Message
 from gitmaild.rules import render
 from gitmaild.rules.facts import facts
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# So many of the newest names are found first, which is a page and more: putting 100,000 in order takes 25 ms, this 2.
+_FIRST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,13 @@ def inbox(
     `least` and `only` choose by importance, `since` by time, `thread` by thread, `tag` by a tag of the subject, `senders` by
     who wrote; `limit` 0 is no limit. Only files that pass by their name are opened, and none is changed.
     """
-    floor = IMPORTANCE.index(least)
     after = since.strftime("%Y%m%dT%H%M%S.%fZ") if since else ""
     # A file's name does not say from which project its sender is.
     names = None if senders is None else {sender.partition("@")[0] for sender in senders}
+    levels = tuple(word for word in IMPORTANCE[IMPORTANCE.index(least) :] if only in ("", word))
     found: list[Entry] = []
-    for name, parts, folder in _newest_first(root, agent, folders):
-        if parts.at < after or IMPORTANCE.index(parts.importance) < floor or (only and parts.importance != only):
+    for name, parts, folder in _newest_first(root, agent, folders, after=after, levels=levels):
+        if tag and not may_bear(parts.slug, tag):
             continue
         if names is not None and parts.sender not in names:
             continue
@@ -96,7 +98,7 @@ def inbox(
 def find(root: "DeskRoot", agent: str, message_id: str) -> Entry | None:
     """A message of a desk by its id, or by the hexadecimal end of it."""
     digits = hex_of(message_id)
-    for name, parts, folder in _newest_first(root, agent, FOLDERS):
+    for name, parts, folder in _newest_first(root, agent, FOLDERS, digits=digits):
         if parts.hex == digits and (entry := _entry(root, f"agents/{agent}/{folder}/{name}", folder)):
             return entry
     return None
@@ -135,12 +137,32 @@ def parse_since(text: str, now: datetime) -> datetime:
         raise refuse("bad-time", f"{text!r} is not a time", "use 2h, 3d, or 2026-11-22T15:00:00Z") from None
 
 
-def _newest_first(root: "DeskRoot", agent: str, folders: Collection[str]) -> Iterator[tuple[str, FileName, str]]:
-    # Each folder's names alone, then merged: sorting pairs of a hundred thousand takes three times as long.
-    listed = [zip(sorted(root.names(f"agents/{agent}/{f}"), reverse=True), repeat(f), strict=False) for f in folders]
+def _newest_first(
+    root: "DeskRoot",
+    agent: str,
+    folders: Collection[str],
+    *,
+    after: str = "",
+    levels: tuple[str, ...] = IMPORTANCE,
+    digits: str = "",
+) -> Iterator[tuple[str, FileName, str]]:
+    """The message files of a desk whose names say so, newest first; chosen before they are put in order or taken apart."""
+
+    def chosen(names: list[str]) -> list[str]:
+        if not after and levels == IMPORTANCE and not digits:
+            return names
+        return [name for name in names if named_as(name, after=after, levels=levels, digits=digits)]
+
+    listed = [zip(_descending(chosen(root.names(f"agents/{agent}/{f}"))), repeat(f)) for f in folders]
     for name, folder in merge(*listed, reverse=True):
         if parts := parse_file_name(name):
             yield name, parts, folder
+
+
+def _descending(names: list[str]) -> Iterator[str]:
+    yield from nlargest(_FIRST, names)
+    if len(names) > _FIRST:
+        yield from sorted(names, reverse=True)[_FIRST:]
 
 
 def _entry(root: "DeskRoot", path: str, state: str) -> Entry | None:

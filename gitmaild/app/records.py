@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from gitmaild.app.ports import History
 from gitmaild.app.queries import Reader
@@ -31,6 +31,13 @@ class Records:
         self.check_cursor(cursor, tip)
         return (event(commit) for commit in self._history.commits(cursor, tip) if is_of(commit, project))
 
+    def last_events(self, count: int, cursor: str, tip: str, *, project: str = "") -> list[dict[str, object]]:
+        """The newest of those, oldest first."""
+        self.check_cursor(cursor, tip)
+        after = takewhile(lambda commit: commit.oid != cursor, self._history.newest(tip))
+        newest = islice((event(commit) for commit in after if is_of(commit, project)), count)
+        return list(newest)[::-1]
+
     def check_cursor(self, cursor: str, tip: str) -> None:
         if not cursor or cursor == tip:
             return
@@ -53,6 +60,14 @@ class Records:
         found = audit(self._history.commits("", self.reader.tip()), project, thread_id, stamp(at))
         messages = [message for an_id in found.sent if (message := self.reader.message(project, an_id))]
         return found.told({message.id: message.subject for message in messages})
+
+    def log(
+        self, project: str, *, limit: int, author: str = "", thread_id: str = "", changes: bool = False
+    ) -> Iterator[Recorded]:
+        """The newest commits of a project, the newest first. A commit that gitmaild did not make may be of any."""
+        grep = f"Thread-Id: {thread_id}" if thread_id else ""
+        found = self._history.newest(self.reader.tip(), author=author, grep=grep, changes=changes)
+        return islice((commit for commit in found if is_of(commit, project)), limit)
 
     def verify(self, told: Callable[[int, int], None] = lambda done, of: None) -> Iterator[Finding]:
         """Everything in the history that is not as gitmaild writes it. `told(done, of)` hears how far it is."""

@@ -113,9 +113,7 @@ class Roots:
         claims = [claim for agent in root.desks() for claim in root.claims(agent)]
         if not claims:
             return
-        self._intake.claims |= {claim.id: claim for claim in claims}
-        self._intake.taken |= {digits(claim.id) for claim in claims}
-        self._intake.settle(self._accepted({claim.id for claim in claims}))
+        self._intake.claiming.recover(claims, self._accepted({claim.id for claim in claims}))
 
     def _accepted(self, ids: set[str]) -> dict[str, str]:
         """Which of these commands the mailbox has, and as what kind.
@@ -138,8 +136,7 @@ class Roots:
     def _drop(self, key: str) -> bool:
         root = self._intake.roots.pop(key, None)
         self._mirrors.detach(key)
-        for claim in [c for c in self._intake.claims.values() if c.root == key]:
-            del self._intake.claims[claim.id]
+        self._intake.claiming.forget(key)
         if root is not None:
             root.close()
         return root is not None

@@ -100,9 +100,6 @@ class Search:
         """How far the making of the index is, None where it is whole."""
         return self._build.progress() if self._build else None
 
-    def is_settled(self) -> bool:
-        return not self._tail
-
     def checkpoint(self) -> str:
         """The commit that the index reaches to, '' while it is being made from nothing."""
         base, leaf = split_checkpoint(self._index.checkpoint())

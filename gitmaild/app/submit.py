@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitmaild.app.reading import check_desk
 from gitmaild.model.drop import Hint, How
-from gitmaild.model.errors import MailError, Refusal, Verdict
+from gitmaild.model.errors import MailError, Refusal, Verdict, refuse
 from gitmaild.model.message import Value
 from gitmaild.rules import frontmatter
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # An answer is a message with its body, and a little more.
 _ANSWER_LIMIT = 1 << 22
+
+# Sleeps, and may say for how long it did, where that was not what it was asked.
+Pause = Callable[[float], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def submit(
     body: str = "",
     *,
     serve: Callable[[list[Hint]], bool],
-    pause: Callable[[float], None],
+    pause: Pause,
     patience: float,
     attachments: Iterable[tuple[str, bytes]] = (),
     is_joining: bool = False,
@@ -73,14 +76,14 @@ def submit(
     """Drop a command at `agent`'s desk and wait up to `patience` seconds for its answer.
 
     `stem` must be unused. `serve(hints)` runs one pass in this process; it returns False where another process serves this
-    home, and is asked again until that one has answered or is gone. `pause(seconds)` sleeps. `is_joining`: the desk may be
+    home, and is asked again until that one has answered or is gone. `is_joining`: the desk may be
     made by this. Raises `Refused` for an agent without a desk, `AttachmentWaits`, and OSError where the outbox cannot be
     written: nothing was left behind then. A refused command leaves no attachments behind either.
     """
     if not is_joining:
         check_desk(root, agent)
     outbox = f"agents/{agent}/outbox"
-    files = {f"{outbox}/files/{name}": data for name, data in attachments}
+    files = {f"{outbox}/files/{_bare(name)}": data for name, data in attachments}
     fresh = [path for path, data in files.items() if _is_fresh(root, path, data)]
     try:
         for path in fresh:
@@ -94,6 +97,13 @@ def submit(
     if receipt.refusal is not None:
         _take_back(root, fresh)
     return receipt
+
+
+def _bare(name: str) -> str:
+    """A name that stays in `files/`: it is written before the rules see it."""
+    if name in ("", ".", "..") or "/" in name or not name.isprintable():
+        raise refuse("bad-attachment", f"{name[:80]!r} is not a bare file name", "name it without directories: report.txt")
+    return name
 
 
 def _is_fresh(root: "DeskRoot", path: str, data: bytes) -> bool:
@@ -115,7 +125,7 @@ def _wait(
     stem: str,
     *,
     serve: Callable[[], bool],
-    pause: Callable[[float], None],
+    pause: Pause,
     patience: float,
 ) -> Receipt:
     """The answer, or a queued receipt. From here on the file stands in the outbox, so nothing is raised."""
@@ -129,8 +139,8 @@ def _wait(
             over, trouble = True, str(error)
         if receipt is not None or over or waited >= patience:
             return receipt or Receipt(stem, trouble=trouble)
-        pause(step)
-        waited += step
+        slept = pause(step)
+        waited += step if slept is None else slept
         step = min(step * 1.5, 0.05)
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from gitmaild.app.ports import BatchTree, Repo, ThreadIndex
 from gitmaild.model import layout
 from gitmaild.model.errors import MailError, Refused
-from gitmaild.model.ids import check_thread_id, stamp, thread_file
+from gitmaild.model.ids import check_thread_id, is_thread_id, stamp, thread_file
 from gitmaild.model.layout import Canonical
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
@@ -100,8 +100,8 @@ class Threads:
         return sha256(limits + data).hexdigest()[:32]
 
     def messages(self, project: str, thread_id: str) -> list[Message]:
-        """Every message of a thread, oldest first."""
-        rows = self._index.rows(project, thread_file(thread_id))
+        """Every message of a thread, oldest first; none of what cannot name a thread, and must not name a file."""
+        rows = self._index.rows(project, thread_file(thread_id)) if is_thread_id(thread_id) else []
         found = (parsed(self._repo.blob(oid)) for _, _, oid in rows)
         return [message for message in found if message and message.thread_id == thread_id]
 
@@ -117,7 +117,7 @@ class Threads:
             puts: Iterable[tuple[str, str]] = (put for commit in self._repo.commits(old, tip) for put in commit.puts)
         else:
             self._index.clear()
-            puts = _all_messages(self._repo.tree(tip))
+            puts = _all_messages(self._repo.walk(tip))
         rows: dict[tuple[str, str], Rows] = {}
         for number, (path, oid) in enumerate(puts):
             if number % _AT_ONCE == 0:

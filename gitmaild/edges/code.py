@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gitmaild.edges.disk import Root
+from gitmaild.edges.disk import read_below
 from gitmaild.model.commit import Mention
-from gitmaild.model.errors import MailError
 from gitmaild.model.ids import stamp
 
 _ISSUES = ".beads/issues.jsonl"
@@ -31,7 +30,7 @@ class Code:
     def issue(self, an_id: str) -> dict[str, str]:
         """The Beads issue of that id: `id`, `title`, `status`; {} where there is none. Garbage is passed over."""
         for worktree in self._worktrees:
-            if data := _read(worktree):
+            if data := read_below(worktree, _ISSUES, limit=_LARGEST):
                 return _issue(data, an_id)
         return {}
 
@@ -41,19 +40,6 @@ class Code:
             if (worktree / ".git").exists():
                 return _mentions(worktree, an_id)
         return []
-
-
-def _read(worktree: Path) -> bytes:
-    try:
-        root = Root(worktree)
-    except (MailError, OSError):
-        return b""
-    try:
-        return root.read(_ISSUES, limit=_LARGEST) or b""
-    except (MailError, OSError):
-        return b""
-    finally:
-        root.close()
 
 
 def _issue(data: bytes, an_id: str) -> dict[str, str]:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gitmaild.edges import disk
-from gitmaild.edges.disk import Root
+from gitmaild.edges.disk import Root, read_below
+from gitmaild.edges.plumbing import environment
 from gitmaild.model.commit import Made
 from gitmaild.model.errors import MailError
 
@@ -79,54 +80,32 @@ class Commits:
 
 def _places(worktree: Path) -> tuple[Path, Path] | None:
     """(git directory, the one that all worktrees share), or None where this is no git worktree."""
-    try:
-        root = Root(worktree)
-    except (MailError, OSError):
-        return None
-    try:
-        pointer = root.read(".git", limit=4096)
-    except (MailError, OSError):
-        pointer = None
-    finally:
-        root.close()
+    pointer = read_below(worktree, ".git", limit=4096)
     git_dir = worktree / ".git"
-    if pointer and pointer.startswith(b"gitdir: "):
+    if pointer.startswith(b"gitdir: "):
         git_dir = worktree / os.fsdecode(pointer[8:].strip())
-    common = _read(git_dir, "commondir", limit=4096).strip()
-    return (git_dir, git_dir / os.fsdecode(common)) if git_dir.is_dir() else None
-
-
-def _read(directory: Path, name: str, *, limit: int) -> bytes:
-    """A file below a directory of a user's repository; b"" for what is none, or is too long."""
-    try:
-        root = Root(directory)
-    except (MailError, OSError):
-        return b""
-    try:
-        return root.read(name, limit=limit) or b""
-    except (MailError, OSError):
-        return b""
-    finally:
-        root.close()
+    common = read_below(git_dir, "commondir", limit=4096).strip()
+    # Not Path.is_dir, which raises for a name that is too long.
+    return (git_dir, git_dir / os.fsdecode(common)) if os.path.isdir(git_dir) else None
 
 
 def _passes(common: Path) -> dict[str, str]:
     """Trees that the guard let through, and why."""
-    lines = _read(common, "gitmaild-passes", limit=1 << 20).decode("ascii", "replace").splitlines()
+    lines = read_below(common, "gitmaild-passes", limit=1 << 20).decode("ascii", "replace").splitlines()
     words = [line.split(" ") for line in lines]
     return {found[2]: found[1] for found in words if len(found) == 3}
 
 
 def _is_guarded(worktree: Path, common: Path) -> bool:
     """True where the guard is installed, as far as its words are found in one of the places where it may be."""
-    return any(_OUR_WORDS in _read(common, name, limit=1 << 20) for name in _HOOKS) or any(
-        _OUR_WORDS in _read(worktree, name, limit=1 << 20) for name in _listed(worktree, common)
+    return any(_OUR_WORDS in read_below(common, name, limit=1 << 20) for name in _HOOKS) or any(
+        _OUR_WORDS in read_below(worktree, name, limit=1 << 20) for name in _listed(worktree, common)
     )
 
 
 def _listed(worktree: Path, common: Path) -> Iterator[str]:
     yield from _LISTED
-    match = _HOOKS_PATH.search(_read(common, "config", limit=1 << 20))
+    match = _HOOKS_PATH.search(read_below(common, "config", limit=1 << 20))
     if match and not match[1].startswith(b"/") and b".." not in match[1]:
         yield f"{os.fsdecode(match[1].strip())}/pre-commit"
 
@@ -137,22 +116,24 @@ def _made(git_dir: Path, oid: str, seconds: int) -> Made | None:
     paths = tuple(os.fsdecode(path) for path in listed.split(b"\0") if path)
     if not tree or not paths:
         return None
-    return Made(oid, tree.decode(), datetime.fromtimestamp(seconds, UTC), paths)
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # no calendar has it, so no lease was held then
+        return None
+    return Made(oid, tree.decode(), at, paths)
 
 
 def _git(git_dir: Path, *arguments: str) -> bytes:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-    }
     command = ["git", f"--git-dir={git_dir}", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *arguments]
     try:
         done = subprocess.run(
-            command, env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE
+            command,
+            env=environment(),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_PATIENCE,
         )
     except (OSError, subprocess.TimeoutExpired):
         return b""

@@ -297,6 +297,20 @@ def overwrite(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
+def read_below(directory: Path, name: str, *, limit: int) -> bytes:
+    """A plain file below a directory that is somebody else's; b"" for what is none, is too long, or cannot be read."""
+    try:
+        root = Root(directory)
+    except (MailError, OSError, ValueError):  # no path holds a NUL
+        return b""
+    try:
+        return root.read(name, limit=limit) or b""
+    except (MailError, OSError, ValueError):
+        return b""
+    finally:
+        root.close()
+
+
 @functools.cache
 def boot_id() -> str:
     """What distinguishes this boot of the machine from every other, or '' where the system does not say.

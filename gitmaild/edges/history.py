@@ -3,17 +3,19 @@
 Nothing of the user's configuration is in the way, and no replaced object either: what is read is what was committed.
 """
 
-import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from gitmaild.edges.repo import Damaged
+from gitmaild.edges.plumbing import Damaged, environment
 from gitmaild.model.history import Change, Recorded
 
 _AT_ONCE = 1 << 20
+# For who asks for the newest few: git is not waited for until it has said a megabyte.
+_A_PAGE = 1 << 13
 _NONE = "0" * 40
 # So many that a pipe holds them, while git is still busy with the answers.
 _QUESTIONS = 1000
@@ -39,6 +41,20 @@ class History:
         command = [*self._git, "log", "-z", *options, f"--format={_FORMAT}", span, "--"]
         with _running(command) as (_, output):
             yield from _parsed(_tokens(output))
+
+    def newest(self, tip: str, *, author: str = "", grep: str = "", changes: bool = False) -> Iterator[Recorded]:
+        """Commits from `tip` back, newest first; git is ended where nobody asks for more.
+
+        `author`: only this one's. `grep`: only those whose message has a line that is just this.
+        """
+        if not tip:
+            return
+        shown = ["--raw", "-r", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"] if changes else ["--no-patch"]
+        options = ["--first-parent", "--encoding=UTF-8", "--no-show-signature", "--no-notes", "--extended-regexp", *shown]
+        options += [f"--author=^{_literal(author)} <"] if author else []
+        options += [f"--grep=^{_literal(grep)}$"] if grep else []
+        with _running([*self._git, "log", "-z", *options, f"--format={_FORMAT}", tip, "--"]) as (_, output):
+            yield from _parsed(_tokens(output, _A_PAGE))
 
     def count(self, tip: str) -> int:
         """How many commits `commits("", tip)` gives."""
@@ -79,20 +95,17 @@ class Blobs:
         return data if words[1] == b"blob" else None
 
 
+def _literal(text: str) -> str:
+    """A text as an extended regular expression that it alone matches."""
+    return re.sub(r"[][(){}.*+?^$|\\]", r"\\\g<0>", text)
+
+
 @contextmanager
 def _running(command: list[str], *, answers: bool = False) -> Iterator[tuple[IO[bytes] | None, IO[bytes]]]:
     """Git's input, where it `answers`, and its output. Raises `Damaged` where it ends badly; who lets go early ends it."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-    }
     source = subprocess.PIPE if answers else subprocess.DEVNULL
     child = subprocess.Popen(
-        command, env=environment, cwd="/", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 16
+        command, env=environment(), cwd="/", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 16
     )
     assert child.stdout is not None
     try:
@@ -110,9 +123,9 @@ def _running(command: list[str], *, answers: bool = False) -> Iterator[tuple[IO[
                 pipe.close()
 
 
-def _tokens(output: IO[bytes]) -> Iterator[str]:
+def _tokens(output: IO[bytes], at_once: int = _AT_ONCE) -> Iterator[str]:
     rest = b""
-    while data := output.read(_AT_ONCE):
+    while data := output.read(at_once):
         *whole, rest = (rest + data).split(b"\0")
         for token in whole:
             yield token.decode("utf-8", "surrogateescape")

@@ -4,13 +4,14 @@
 so it is safe beside the writer. `repack -ad` and `gc --prune=now` are not (docs/decisions/0002).
 """
 
-import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+from gitmaild.edges.plumbing import environment
 
 _REPACK = ("repack", "-d", "--geometric=2", "--quiet")
 _PATIENCE = 10.0  # seconds that a child has to end when it is asked to
@@ -69,8 +70,6 @@ class Maintenance:
         return [f"--keep-pack={path.stem}.pack" for path in found if object_count(path) >= self._full]
 
     def _begin(self, arguments: tuple[str, ...]) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-        environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
         try:
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop a loud child
             settings = [word for setting in ("core.hooksPath=/dev/null", *_THRIFT) for word in ("-c", setting)]
@@ -79,7 +78,7 @@ class Maintenance:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env=environment,
+                env=environment(),
             )
         except OSError as error:
             self._close()

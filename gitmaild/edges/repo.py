@@ -1,32 +1,34 @@
 """The mailbox repository: one bare git repository, one branch, and the truth.
 
-Reading is pygit2. Writing is `edges.pack` and the ref below: a pack is durable before the ref moves, the ref is durable
-before anybody is told. The ref moves by compare-and-swap under git's own lock file, so a commit made by another program is
-noticed, never overwritten.
+Reading is pygit2. Writing is `edges.pack` and `edges.ref`: a pack is durable before the ref moves, the ref is durable before
+anybody is told.
 """
 
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from pathlib import Path
 
 import pygit2
 
 from gitmaild.edges import disk
 from gitmaild.edges.pack import BLOB, COMMIT, Pack
-from gitmaild.edges.tree import Tree
-from gitmaild.model.changeset import Changeset, Landed, parse_commit_message
-from gitmaild.model.errors import MailError, Verdict
+from gitmaild.edges.plumbing import Damaged, git, git_version
+from gitmaild.edges.ref import Main
+from gitmaild.edges.tree import PASSING, Tree
+from gitmaild.model.changeset import IDENTITY, Changeset, Landed, parse_commit_message
 from gitmaild.model.ids import parse_stamp, stamp
 
-MAIN = "refs/heads/main"
 # libgit2 would keep 256 MiB of objects and map packs without end; what is read twice is kept by `Tree`.
 pygit2.settings.cache_max_size(8 << 20)
 pygit2.settings.mwindow_size = 1 << 20
 pygit2.settings.mwindow_mapped_limit = 16 << 20
+# It also keeps up to 16 MiB of bases for every pack, and maps the packs' indexes: after so many reads it begins anew,
+# which takes a few milliseconds.
+_LET_GO_AFTER = 2_000
 
 _BRANCH = "ref: refs/heads/main\n"
 _CONFIG = {
@@ -40,20 +42,6 @@ _CONFIG = {
     "pack.windowMemory": "16m",
     "core.logAllRefUpdates": "false",
 }
-COMMITTER = "gitmaild <gitmaild@localhost>"
-
-
-class Stale(MailError):
-    """The tip is not the one that a batch was planned on."""
-
-    code = "stale"
-    verdict = Verdict.TEMPORARY
-
-
-class Damaged(MailError):
-    """The repository cannot be read: a corrupt object, a broken ref."""
-
-    code = "damaged-mailbox"
 
 
 class Batch:
@@ -110,7 +98,8 @@ class Repo:
         self.damaged: dict[str, str] = {}  # blobs that could not be read, and why
         self._packs = path / "objects" / "pack"
         self._tree: tuple[str, Tree] | None = None
-        self._left_lock = False
+        self._main = Main(path)
+        self._reads = 0  # since libgit2 last let go of its caches
 
     @classmethod
     def create(cls, path: Path) -> "Repo":
@@ -118,7 +107,7 @@ class Repo:
         if not (path / "HEAD").exists():
             draft = path.with_name(f".{path.name}.draft")
             shutil.rmtree(draft, ignore_errors=True)  # what a killed `create` left
-            formats = ["--object-format=sha1"] + (["--ref-format=files"] if _git_version() >= (2, 45) else [])
+            formats = ["--object-format=sha1"] + (["--ref-format=files"] if git_version() >= (2, 45) else [])
             git(draft, "init", "--quiet", "--bare", "--template=", *formats, str(draft), bare=False)
             (draft / "HEAD").write_text(_BRANCH)
             for key, value in _CONFIG.items():
@@ -139,19 +128,7 @@ class Repo:
 
     def tip(self) -> str:
         """The commit that main leads to; '' for an empty mailbox. Raises `Damaged` for a ref that is not one."""
-        try:
-            text = (self.path / MAIN).read_text(errors="replace").strip()
-        except FileNotFoundError:
-            return self._packed_tip()
-        return _checked(text, self.path / MAIN)
-
-    def _packed_tip(self) -> str:
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.path / "packed-refs").read_text(errors="replace").splitlines():
-                oid, _, name = line.partition(" ")
-                if name == MAIN:
-                    return _checked(oid, self.path / "packed-refs")
-        return ""
+        return self._main.tip()
 
     def has(self, oid: str) -> bool:
         return bool(oid) and oid in self._git
@@ -159,9 +136,12 @@ class Repo:
     def tree(self, commit: str) -> Tree:
         """The tree of a commit, from memory where it is the one that was used last."""
         if self._tree is None or self._tree[0] != commit or self._tree[1].is_large:
-            root = bytes.fromhex(str(self._commit(commit).tree_id)) if commit else b""
-            self._tree = (commit, Tree(root, self._load, self._load_blob))
+            self._tree = (commit, Tree(self._root(commit), self._load, self._load_blob))
         return self._tree[1]
+
+    def walk(self, commit: str) -> Tree:
+        """The tree of a commit, for who goes through all of it: it keeps little of what it has read."""
+        return Tree(self._root(commit), self._load, self._load_blob, most=PASSING)
 
     def is_ancestor(self, old: str, new: str) -> bool:
         if not old or old == new:
@@ -191,12 +171,23 @@ class Repo:
                 yield self._landed(commit)
 
     def newest_first(self, tip: str) -> Iterator[tuple[str, str, int]]:
-        """(id, message, commit time) from `tip` back to the beginning."""
-        if tip:
-            with _reading(f"the history of {tip}"):
-                # As they come, not by topology: for that libgit2 reads the whole history before it gives the first commit.
-                for commit in self._git.walk(tip, pygit2.enums.SortMode.NONE):
-                    yield str(commit.id), _message(commit), commit.commit_time
+        """(id, message, commit time) from `tip` back to the beginning.
+
+        Not with libgit2's walk, which holds on to every pack and every commit that it has seen: 70 MB after 100,000.
+        """
+        waiting = [(0, tip)] if tip else []
+        seen: set[str] = set()
+        while waiting:
+            _, oid = heappop(waiting)
+            self._count_read()
+            commit = self._commit(oid)
+            yield oid, _message(commit), commit.commit_time
+            parents = [self._commit(str(parent)) for parent in commit.parent_ids]
+            if seen or len(parents) > 1:  # on a single line, nothing is come to twice
+                parents = [parent for parent in parents if str(parent.id) not in seen]
+                seen.update(str(parent.id) for parent in parents)
+            for parent in parents:
+                heappush(waiting, (-parent.commit_time, str(parent.id)))
 
     def landed(self, oid: str) -> Landed:
         with _reading(f"what commit {oid} changed"):
@@ -218,6 +209,9 @@ class Repo:
         """A blob's bytes, or None where it is damaged."""
         return self._load_blob(bytes.fromhex(oid))
 
+    def _root(self, commit: str) -> bytes:
+        return bytes.fromhex(str(self._commit(commit).tree_id)) if commit else b""
+
     def _commit(self, oid: str) -> pygit2.Commit:
         try:
             found = self._git[oid]
@@ -229,6 +223,7 @@ class Repo:
 
     def _landed(self, commit: pygit2.Commit, since: pygit2.Commit | None = None) -> Landed:
         """What a commit changed since `since`, its first parent unless another is given."""
+        self._count_read()
         since = since or next(iter(commit.parents), None)
         diff = self._git.diff(since.tree, commit.tree) if since else commit.tree.diff_to_tree(swap=True)
         puts, drops = [], []
@@ -249,6 +244,7 @@ class Repo:
             return None
 
     def _load(self, oid: bytes) -> bytes:
+        self._count_read()
         try:
             return bytes(self._git.read(pygit2.Oid(raw=oid))[1])
         except (KeyError, pygit2.GitError) as error:
@@ -267,9 +263,18 @@ class Repo:
         self._tree = None
 
     def let_go(self) -> None:
-        """Forget what reading has left in memory: libgit2 keeps up to 16 MB of bases for every pack that it has read."""
+        """Forget what reading has left in memory."""
         self._tree = None
+        self._free()
+
+    def _count_read(self) -> None:
+        self._reads += 1
+        if self._reads > _LET_GO_AFTER:
+            self._free()
+
+    def _free(self) -> None:
         self._git.free()
+        self._reads = 0
 
     def land(self, pack: Pack, old: str, new: str, tree: Tree) -> None:
         """Pack to disk, then main from `old` to `new`, whose tree is `tree`, each durable.
@@ -277,35 +282,8 @@ class Repo:
         Raises `Stale` or OSError. Nothing has changed then, but for one case: where the disk refuses to sync the directory
         after the ref was renamed, `tip` already says `new`, and whether that outlives a power cut is open.
         """
-        lock = self.path / f"{MAIN}.lock"
         try:
-            if self._left_lock:
-                lock.unlink(missing_ok=True)
-                self._left_lock = False
-            # Under git's own lock from here on: a push or an update-ref waits, or we find that it was first.
-            fd = _lock_ref(lock)
-        except BaseException:
-            self.discard()
-            raise
-        try:
-            try:
-                disk.write_all(fd, f"{new}\n".encode())
-                disk.sync(fd)
-            finally:
-                os.close(fd)
-            if self.tip() != old:
-                raise Stale(f"main is at {self.tip()}, not at {old}")
-            keep = pack.land(self._packs)
-            lock.rename(self.path / MAIN)
-        except BaseException:
-            self.discard()
-            # A disk that refuses everything keeps the lock as well; the next attempt knows it for ours.
-            self._left_lock = True
-            with contextlib.suppress(OSError):
-                lock.unlink()
-                self._left_lock = False
-            raise
-        try:
+            keep = self._main.move(old, new, first=lambda: pack.land(self._packs))
             self.secure()
         except BaseException:
             self.discard()
@@ -317,12 +295,11 @@ class Repo:
 
     def secure(self) -> None:
         """Bring main, as it stands, to the disk: for a tip whose writer died, or whose disk refused, before its own sync."""
-        disk.sync_directory((self.path / MAIN).parent)
+        self._main.secure()
 
     def set_tip(self, oid: str) -> None:
         """Write main anew, for a ref that was found broken."""
-        (self.path / MAIN).parent.mkdir(parents=True, exist_ok=True)
-        disk.replace(self.path / MAIN, f"{oid}\n".encode(), mode=0o644, durable=True)
+        self._main.set(oid)
         self.discard()
 
     def count(self, tip: str) -> int:
@@ -374,22 +351,9 @@ def _reading(what: str) -> Iterator[None]:
         raise Damaged(f"{what} cannot be read: {error}") from error
 
 
-def _checked(oid: str, source: Path) -> str:
-    if len(oid) == 40 and all(c in "0123456789abcdef" for c in oid):
-        return oid
-    raise Damaged(f"{source} is not a ref: {oid[:60]!r}")
-
-
 def _message(commit: pygit2.Commit) -> str:
     """A commit's message. Whatever encoding a foreign commit declares, its bytes are read as the UTF-8 that ours are."""
     return bytes(commit.raw_message).decode("utf-8", "replace")
-
-
-def _lock_ref(lock: Path) -> int:
-    try:
-        return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except FileExistsError as error:
-        raise Stale(f"{lock} is held by another program") from error
 
 
 def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:
@@ -397,27 +361,5 @@ def _commit(tree: bytes, parent: bytes, change: Changeset) -> bytes:
     above = f"parent {parent.hex()}\n" if parent else ""
     return (
         f"tree {tree.hex()}\n{above}author {change.author} <{change.author}@gitmaild> {seconds} +0000\n"
-        f"committer {COMMITTER} {seconds} +0000\n\n{change.message()}"
+        f"committer {IDENTITY} {seconds} +0000\n\n{change.message()}"
     ).encode()
-
-
-def _git_version() -> tuple[int, ...]:
-    words = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()
-    return tuple(int(part) for part in words[2].split(".")[:2] if part.isdigit())
-
-
-def git(repository: Path, *arguments: str, bare: bool = True) -> str:
-    """Run git on a mailbox, with nothing of the user's configuration or of a calling hook's environment in its way."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environment |= {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-    }
-    command = ["git", *([f"--git-dir={repository}"] if bare else []), "-c", "core.hooksPath=/dev/null", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise Damaged(f"git {arguments[0]}: {done.stderr.strip() or f'exit {done.returncode}'}")
-    return done.stdout

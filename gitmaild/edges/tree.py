@@ -11,8 +11,10 @@ from gitmaild.edges.pack import Pack, Place
 
 _BLOB, _TREE = b"100644 ", b"40000 "
 
-# Kept in memory between batches; about 12 KiB a node. Beyond, the cache is dropped and read again as needed.
-MAX_NODES = 2_000
+# Kept in memory between batches; some 20 KiB a node. Beyond, the cache is dropped and read again as needed.
+MAX_NODES = 1_000
+# Kept by who goes through all of a mailbox and comes to each directory once.
+PASSING = 128
 
 
 class Node:
@@ -88,10 +90,18 @@ class Tree:
     """One state of the mailbox, and the changes to it that are not written yet. Satisfies `rules.mailbox.Tree`."""
 
     def __init__(
-        self, root: bytes, load: Callable[[bytes], bytes], load_blob: Callable[[bytes], bytes | None] | None = None
+        self,
+        root: bytes,
+        load: Callable[[bytes], bytes],
+        load_blob: Callable[[bytes], bytes | None] | None = None,
+        *,
+        most: int = 0,
     ) -> None:
-        """`load(oid)` gives an object's content; `root` is the id of the top tree, or b"" for an empty mailbox."""
-        self._load, self._load_blob = load, load_blob or load
+        """`load(oid)` gives an object's content; `root` is the id of the top tree, or b"" for an empty mailbox.
+
+        Of what only was read, no more than `most` directories are kept, as many as a batch may need where it says 0.
+        """
+        self._load, self._load_blob, self._most = load, load_blob or load, most or MAX_NODES
         self._blobs: dict[bytes, bytes] = {}
         self._count = 0
         self._unlanded = False  # changes, written to a pack or not, that only this process knows
@@ -101,7 +111,7 @@ class Tree:
 
     @property
     def is_large(self) -> bool:
-        return self._count > MAX_NODES
+        return self._count > self._most
 
     # --- reading
 
@@ -195,7 +205,7 @@ class Tree:
         node.dirty = False
 
     def _walk(self, path: str) -> Node | None:
-        if self._count > MAX_NODES and not self._unlanded:
+        if self._count > self._most and not self._unlanded:
             # Whoever reads the whole history must not keep it.
             self._root.kids.clear()
             self._count = 1

@@ -10,6 +10,7 @@ import errno
 import itertools
 import queue
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,11 @@ class Watcher:
             except queue.Empty:
                 break
         return hints
+
+    def hint(self, hints: Iterable[Hint]) -> None:
+        """Pass on what somebody in this process knows already. Safe for any thread."""
+        for hint in hints:
+            self._hints.put(hint)
 
     def wake(self) -> None:
         """Make `wait` return now. Safe in a signal handler."""

@@ -6,6 +6,10 @@ from datetime import datetime
 from gitmaild.model.ids import stamp
 from gitmaild.model.message import Message
 
+# Who commits, and is the author of what happens by itself; and how git writes that down.
+COMMITTER = "gitmaild"
+IDENTITY = f"{COMMITTER} <gitmaild@localhost>"
+
 
 @dataclass(frozen=True, slots=True)
 class Put:

@@ -38,6 +38,18 @@ class Refused(Exception):
         super().__init__(refusal.reason)
         self.refusal = refusal
 
+    @property
+    def code(self) -> str:
+        return self.refusal.code
+
+    @property
+    def reason(self) -> str:
+        return self.refusal.reason
+
+    @property
+    def mend(self) -> str:
+        return self.refusal.mend
+
 
 def refuse(code: str, reason: str, mend: str, *, field: str = "", line: int = 0) -> Refused:
     return Refused(Refusal(code, reason, mend, field, line))

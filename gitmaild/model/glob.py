@@ -12,8 +12,8 @@ here is worth an import; nothing here builds a regular expression either, so no 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, TypeAlias
 
     Token: TypeAlias = "str | Class | int"
     Item: TypeAlias = "str | tuple[Token, ...] | int"
@@ -245,50 +245,49 @@ def _too_many(text: str) -> BadPattern:
 
 
 def fits(items: "tuple[Item, ...]", names: "list[str]") -> bool:
-    """True where an alternative means the path with these segments.
-
-    Each item takes one segment but DEEP, which takes any: so it is enough to remember the last DEEP (the usual proof for
-    `*` in one name). At most len(items) * len(names) segments are compared.
-    """
-    item = name = 0
-    deep = mark = -1
-    while name < len(names):
-        if item < len(items) and items[item] == DEEP:
-            deep, mark, item = item, name, item + 1
-        elif item < len(items) and fits_name(items[item], names[name]):
-            item, name = item + 1, name + 1
-        elif deep >= 0:
-            mark += 1
-            item, name = deep + 1, mark
-        else:
-            return False
-    while item < len(items) and items[item] == DEEP:
-        item += 1
-    return item == len(items)
+    """True where an alternative means the path with these segments."""
+    return _fit(items, names, DEEP, fits_name)
 
 
 def fits_name(item: "Item", name: str) -> bool:
-    """True where one item, which is not DEEP, means this segment. At most len(item) * len(name) steps."""
+    """True where one item, which is not DEEP, means this segment."""
     if isinstance(item, str):
         return item == name
     assert isinstance(item, tuple)
-    token = at = 0
-    star = mark = -1
-    while at < len(name):
-        if token < len(item) and item[token] == STAR:
-            star, mark, token = token, at, token + 1
-        elif token < len(item) and _fits_char(item[token], name[at]):
-            token, at = token + 1, at + 1
-        elif star >= 0:
+    return _fit(item, name, STAR, _fits_char)
+
+
+def _fit(wanted: "tuple[Any, ...]", found: "Sequence[str]", many: int, fits_one: "Callable[[Any, str], bool]") -> bool:
+    """True where what is wanted takes what is found, in order and to the end: each takes one, but `many` takes any number.
+
+    It is enough to remember the last `many` (the usual proof for `*` in one name): at most len(wanted) * len(found) steps.
+    """
+    want = at = 0
+    last = mark = -1
+    while at < len(found):
+        if want < len(wanted) and wanted[want] == many:
+            last, mark, want = want, at, want + 1
+        elif want < len(wanted) and fits_one(wanted[want], found[at]):
+            want, at = want + 1, at + 1
+        elif last >= 0:
             mark += 1
-            token, at = star + 1, mark
+            want, at = last + 1, mark
         else:
             return False
-    return all(left == STAR for left in item[token:])
+    return all(left == many for left in wanted[want:])
 
 
 def _fits_char(token: "Token", char: str) -> bool:
     return token == char if isinstance(token, str) else isinstance(token, Class) and token.has(char)
+
+
+def composed(text: str) -> str:
+    """The text in the one form that Unicode has for it (NFC), in which patterns are written and paths are compared."""
+    if text.isascii():
+        return text
+    from unicodedata import normalize  # noqa: PLC0415 - most paths are ASCII, and a hook must start fast
+
+    return normalize("NFC", text)
 
 
 def without_case(text: str) -> str:

@@ -59,8 +59,12 @@ def lease_id(command_id: str, thing: str) -> str:
     return f"lease_{day}_{_hash(f'lease {digits(command_id)} {thing}')[:12]}"
 
 
+def is_thread_id(text: str) -> bool:
+    return _THREAD_ID.fullmatch(text) is not None
+
+
 def check_thread_id(text: str, *, line: int = 0) -> str:
-    if not _THREAD_ID.fullmatch(text):
+    if not is_thread_id(text):
         raise refuse(
             "bad-thread",
             f"thread_id: {text[:80]!r} cannot name a thread",

@@ -15,6 +15,8 @@ from gitmaild.model.names import is_desk_name, is_list_name, is_slug
 FORMAT = "1"
 FOLDERS = ("inbox", "read", "acked")
 LEAF = 64
+_TIME = len("20261122T152214.123456Z_")
+_SLUG = 60
 
 # A bare file name that is safe in a shell and on every disk.
 ATTACHMENT_NAME = r"[A-Za-z0-9_][A-Za-z0-9 ._+@()=-]{0,199}(?<![. ])"
@@ -156,7 +158,7 @@ def is_timed(path: str) -> bool:
 
 def subject_slug(subject: str) -> str:
     """At most 60 ASCII bytes of the subject for a file name; `message` where nothing is left."""
-    return re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:60].strip("-") or "message"
+    return re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:_SLUG].strip("-") or "message"
 
 
 def file_name(message: Message) -> str:
@@ -172,6 +174,16 @@ def parse_file_name(name: str) -> FileName | None:
         return FileName(*m.groups()) if m and datetime.fromisoformat(m[1]) else None
     except ValueError:
         return None
+
+
+def named_as(name: str, *, after: str = "", levels: tuple[str, ...] = IMPORTANCE, digits: str = "") -> bool:
+    """False for a name that no message file of this time, importance and id has. Cheap, for a hundred thousand names."""
+    return name >= after and (not digits or name.endswith(f"_{digits}.md")) and name[_TIME:].partition("_")[0] in levels
+
+
+def may_bear(slug: str, tag: str) -> bool:
+    """False where the subject of a file name's slug cannot have this tag. A slug that was cut may have lost it."""
+    return len(slug) >= _SLUG - 1 or f"-{subject_slug(tag)}-" in f"-{slug}-"
 
 
 def shard(created: datetime) -> str:
@@ -220,7 +232,7 @@ def leases(project: str) -> str:
 
 
 def lease(project: str, lease_id: str) -> str:
-    return f"{project}/leases/{lease_id}.yaml"
+    return f"{leases(project)}/{lease_id}.yaml"
 
 
 def ended_leases(project: str) -> str:
@@ -234,7 +246,7 @@ def lease_queue(project: str) -> str:
 
 
 def lease_request(project: str, number: str) -> str:
-    return f"{project}/lease-queue/{number}.yaml"
+    return f"{lease_queue(project)}/{number}.yaml"
 
 
 def acks_due(project: str) -> str:

@@ -25,6 +25,7 @@ from gitmaild.model.glob import (
     Class,
     alternatives,
     check_names,
+    composed,
     fits,
     folded,
     without_case,
@@ -103,10 +104,7 @@ def _clean(text: str) -> str:
         raise BadPattern("bad-pattern", "an empty pattern", "write a path or a pattern: src/api/**")
     if len(text) > LONGEST + len(LITERAL):
         raise _too_long(text)
-    if not text.isascii():
-        from unicodedata import normalize  # noqa: PLC0415 - most paths are ASCII, and a hook must start fast
-
-        text = normalize("NFC", text)
+    text = composed(text)
     if not text.isprintable() and any(_is_control(char) for char in text):
         raise BadPattern("bad-pattern", f"{text!r} holds a control character", "remove it, or put a ? in its place")
     return text

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain, takewhile
 
-from gitmaild.model.changeset import Changeset
+from gitmaild.model.changeset import COMMITTER, Changeset
 from gitmaild.model.commands import Bypass
+from gitmaild.model.glob import composed
 from gitmaild.model.ids import note_id
 from gitmaild.model.lease import Lease
 from gitmaild.model.message import Message
 from gitmaild.model.names import OVERSEER, POSTMASTER
 from gitmaild.model.pattern import BadPattern, Pattern
-from gitmaild.rules.commit import one_line, trailers
+from gitmaild.rules.commit import one_line, printable, trailers
 from gitmaild.rules.copies import copies
 from gitmaild.rules.mailbox import Mailbox
 
-COMMITTER = "gitmaild"
 _SHOWN = 20
 
 
@@ -26,7 +26,7 @@ def bypass(command: Bypass, mailbox: Mailbox, now: datetime) -> Changeset | None
     if not touched or _is_recorded(command, mailbox, now):
         return None
     holders = sorted({lease.holder for lease, _ in touched})
-    files = sorted({_printable(path) for _, paths in touched for path in paths})
+    files = sorted({printable(path) for _, paths in touched for path in paths})
     named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
     note = Message(
         id=an_id,
@@ -74,7 +74,7 @@ def _touched(lease: Lease, command: Bypass) -> list[str]:
         pattern = Pattern.parse(lease.thing.pattern, broad=True)
     except BadPattern:
         return []
-    return [path for path in command.paths if pattern.matches(path)]
+    return [path for path in command.paths if pattern.matches(composed(path))]
 
 
 def _is_recorded(command: Bypass, mailbox: Mailbox, now: datetime) -> bool:
@@ -85,13 +85,9 @@ def _is_recorded(command: Bypass, mailbox: Mailbox, now: datetime) -> bool:
 
 def _told(command: Bypass, touched: list[tuple[Lease, list[str]]]) -> str:
     lines = [
-        f"- {_printable(path)}: {lease.holder} held {lease.thing} ({lease.id})" for lease, paths in touched for path in paths
+        f"- {printable(path)}: {lease.holder} held {lease.thing} ({lease.id})" for lease, paths in touched for path in paths
     ]
     more = [f"- and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     who = f" by {command.agent}" if command.agent else ""
-    head = f"\nCommit {command.commit} was made in {_printable(command.worktree)}{who}, past the guard. It touches:\n\n"
+    head = f"\nCommit {command.commit} was made in {printable(command.worktree)}{who}, past the guard. It touches:\n\n"
     return head + "\n".join([*lines[:_SHOWN], *more]) + "\n\nTalk to each other: the work may have to be merged by hand.\n"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -8,8 +8,12 @@ from gitmaild.rules.parse import ignored
 
 def one_line(text: str, limit: int = 300) -> str:
     """`text` as a commit subject: control characters gone, white space folded."""
-    clean = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(clean.split())[:limit]
+    return " ".join(printable(text, " ").split())[:limit]
+
+
+def printable(text: str, instead: str = "?") -> str:
+    """`text` as a person can read it, whatever it was made of: a name of a file, bytes that are no text."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
 
 
 def trailers(envelope: Envelope, kind: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,6 @@
 """Planning what an agent says of its door: a policy, a request, an answer, and that it is not to be disturbed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gitmaild.model.changeset import Changeset, Put
@@ -16,8 +16,8 @@ from gitmaild.rules.commit import answer, one_line, trailers
 from gitmaild.rules.contact_notes import answered_note, asked_note
 from gitmaild.rules.contacts import Letter, admit, contact, contact_put, policy_put, quiet_put
 from gitmaild.rules.copies import copies
-from gitmaild.rules.due import is_open
-from gitmaild.rules.fate import Bounce, Deliver
+from gitmaild.rules.due import BLIND, is_open
+from gitmaild.rules.fate import Bounce, Deliver, Hold
 from gitmaild.rules.fields import did_you_mean
 from gitmaild.rules.mailbox import Mailbox
 
@@ -31,7 +31,7 @@ class Moves:
     messages: list[Message] = field(default_factory=list)
     let_in: list[Message] = field(default_factory=list)
     sent_back: int = 0
-    moved: list[str] = field(default_factory=list)  # ids of messages that went elsewhere
+    named: list[str] = field(default_factory=list)  # ids of what moved; a blind copy's is told nowhere
 
     def enter(self, waiting: list[HeldMail], mailbox: Mailbox, now: datetime) -> None:
         puts, drops, messages = held.let_in(waiting, mailbox, now)
@@ -39,6 +39,9 @@ class Moves:
         self.drops += drops
         self.let_in += messages
         self.messages += messages
+        # All of it waits for one agent.
+        agents = {one.recipient for one in waiting}
+        self.named += [m.id if all(is_open(agent, m, mailbox) for agent in agents) else BLIND for m in messages]
 
     def back(self, one: HeldMail, why: str, mailbox: Mailbox, now: datetime) -> None:
         puts, notes = held.send_back(one, why, mailbox, now)
@@ -52,10 +55,9 @@ class Moves:
             self.puts += copies(note, [agent], mailbox)
             self.messages.append(note)
 
-    def trailers(self, agent: str) -> list[tuple[str, str]]:
-        """What was let in, or moved; blind copies are nowhere told of."""
-        ids = [*self.moved, *(message.id for message in self.let_in if is_open(agent, message))]
-        return [("Message-Id", ", ".join(ids))] if ids else []
+    def trailers(self) -> list[tuple[str, str]]:
+        ids = ", ".join(an_id for an_id in self.named if an_id != BLIND)
+        return [("Message-Id", ids)] if ids else []
 
 
 def set_policy(command: ContactPolicy, mailbox: Mailbox, now: datetime, settings: Settings) -> Changeset:
@@ -72,6 +74,9 @@ def set_policy(command: ContactPolicy, mailbox: Mailbox, now: datetime, settings
         fate = admit(letter, agent, mailbox, settings, policy=command.policy)
         if isinstance(fate, Deliver):
             letting.append(one)
+        elif isinstance(fate, Hold) and fate.because == QUIET:
+            moves.drops.append(held.path(one, mailbox.project))
+            moves.puts.append(held.put(replace(one, until=fate.until, because=QUIET), mailbox.project))
         elif isinstance(fate, Bounce) and fate.code != "too-many-held":
             moves.back(one, fate.reason, mailbox, now)
     moves.enter(letting, mailbox, now)
@@ -125,7 +130,7 @@ def answer_contact(command: ContactAnswer, mailbox: Mailbox, now: datetime) -> C
     verb = "approve" if command.approve else "deny"
     kind = f"contact-{verb}"
     said: list[tuple[str, Value]] = [("agents", command.agents)]
-    said += [("delivered", tuple(m.id for m in moves.let_in))] if moves.let_in else []
+    said += [("delivered", tuple(moves.named))] if moves.named else []
     said += [("sent_back", str(moves.sent_back))] if moves.sent_back else []
     state = APPROVED if command.approve else DENIED
     return _changeset(
@@ -179,7 +184,7 @@ def _changeset(
         at=now,
         puts=tuple({put.path: put for put in moves.puts}.values()),
         drops=tuple(moves.drops),
-        trailers=trailers(envelope, kind, *moves.trailers(envelope.agent), ("Result", status)),
+        trailers=trailers(envelope, kind, *moves.trailers(), ("Result", status)),
         answer=answer(kind, status, extra, said),
         messages=tuple(moves.messages),
     )

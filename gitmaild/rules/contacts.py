@@ -29,6 +29,9 @@ from gitmaild.rules.acquainted import days_before, have_met, participants
 from gitmaild.rules.fate import Bounce, Deliver, Fate, Hold
 from gitmaild.rules.mailbox import Mailbox
 
+# So many senders may fill the door of one agent; each look at it reads what waits there.
+_SENDERS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -82,9 +85,10 @@ def _turned_away(letter: Letter, agent: str, mailbox: Mailbox, settings: Setting
         return None
     if door == BLOCK_ALL:
         return Bounce(shown, "blocked", f"recipient blocks new contacts: {shown}")
-    waiting = [one for one in held.waiting(mailbox, recipient=agent) if one.sender == who and one.because == POLICY]
-    if len(waiting) >= settings.held_per_contact:
-        return Bounce(shown, "too-many-held", f"{len(waiting)} of your messages wait for {shown} to agree already")
+    waiting = [one for one in held.waiting(mailbox, recipient=agent) if one.because == POLICY]
+    own = sum(one.sender == who for one in waiting)
+    if own >= settings.held_per_contact or len(waiting) >= _SENDERS * settings.held_per_contact:
+        return Bounce(shown, "too-many-held", f"{own or len(waiting)} messages wait for {shown} to agree already")
     return Hold(agent, mailbox.project, letter.now + timedelta(seconds=settings.held_seconds), POLICY)
 
 

@@ -10,12 +10,16 @@ from datetime import datetime, timedelta
 
 from gitmaild.model import layout
 from gitmaild.model.changeset import Put
+from gitmaild.model.directory import QUEUE
 from gitmaild.model.errors import Refused
 from gitmaild.model.ids import MESSAGE_ID, hex_of, parse_stamp
 from gitmaild.model.message import Message
 from gitmaild.model.names import EVERYONE, OVERSEER
 from gitmaild.rules import frontmatter
 from gitmaild.rules.mailbox import Held, Mailbox
+
+# What the record says in the place of an id, where a blind recipient has done something with its copy.
+BLIND = "(blind)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,24 @@ def owing(message: Message, mailbox: Mailbox) -> list[Held]:
     return [held for held in mailbox.holders(message) if held.folder != "acked" and is_active(held.agent, mailbox)]
 
 
-def is_open(agent: str, message: Message) -> bool:
-    """False for a blind recipient, as far as can be told from what the message says."""
-    named = {address.partition("@")[0] for address in (*message.to, *message.cc)}
-    return agent in named or (EVERYONE in named and agent != OVERSEER)
+def is_open(agent: str, message: Message, mailbox: Mailbox) -> bool:
+    """False for a blind recipient, as far as can be told from what the message says, and from who is in which group now."""
+    if is_named(agent, message):
+        return True
+    lists = [mailing for name in _named(message) if (mailing := mailbox.directory().lists.get(name))]
+    members = (mailbox.directory().holders(mailing.name, mailbox.everyone()) for mailing in lists)
+    return any(agent in names for names in members) or any(m.kind == QUEUE and not m.members for m in lists)
+
+
+def is_named(agent: str, message: Message) -> bool:
+    """True for who is named by the message itself: by name, by a role that it held then, or as one of `everyone`."""
+    holders = {pair.partition("=")[2].partition("@")[0] for pair in message.roles}
+    named = _named(message)
+    return agent in named | holders or (EVERYONE in named and agent != OVERSEER)
+
+
+def _named(message: Message) -> set[str]:
+    return {address.partition("@")[0] for address in (*message.to, *message.cc)}
 
 
 def is_active(agent: str, mailbox: Mailbox) -> bool:

@@ -72,5 +72,5 @@ def seconds(fields: Fields, key: str, *, default: int, longest: int, shortest: i
 
 
 def other_spelling(wanted: str, fields: Fields) -> str:
-    near = difflib.get_close_matches(wanted, [k for k in fields if k not in COMMON], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(wanted, [k for k in fields if k not in COMMON and k != wanted], n=1, cutoff=0.5)
     return f"; line {fields[near[0]].line} says {near[0]}: instead of {wanted}:" if near else ""

@@ -1,5 +1,6 @@
 """What the guard says of the paths that a commit touches. Imported at every commit: nothing here is worth an import."""
 
+from gitmaild.model.glob import composed
 from gitmaild.model.leaseview import Row, Torn, View
 from gitmaild.model.pattern import Pattern
 from gitmaild.model.pattern_table import PatternTable
@@ -33,7 +34,8 @@ class Judgement:
 def judge(view: View, paths: list[str], *, who: str, stamp: str, fold: bool = False) -> Judgement:
     """Whose leases do `paths` touch, for `who` ('' for a person) at the time `stamp`?
 
-    A lease is over in the very instant that it says. Raises `Torn` for a pattern that is none.
+    A lease is over in the very instant that it says. A name with an accent is one path, however it is written. Raises `Torn`
+    for a pattern that is none.
     """
     said = Judgement()
     table = PatternTable()
@@ -42,7 +44,7 @@ def judge(view: View, paths: list[str], *, who: str, stamp: str, fold: bool = Fa
             table.add(_pattern(row), row)
     found: dict[str, Finding] = {}
     for path in paths:
-        rows: list[Row] = table.matching(path, fold=fold)
+        rows: list[Row] = table.matching(composed(path), fold=fold)
         if not rows:
             continue
         owns = any(row.exclusive and row.holder == who for row in rows)

@@ -71,7 +71,7 @@ def let_in(held: Iterable[HeldMail], mailbox: Mailbox, now: datetime) -> tuple[l
             puts += [*copies(seen, [one.recipient], mailbox), *_attachments(message, one, mailbox)]
         else:
             puts.append(inbox_put(seen, one.recipient, mailbox))
-        named = [one.recipient] if is_open(one.recipient, seen) else []
+        named = [one.recipient] if is_open(one.recipient, seen, mailbox) else []
         puts += acquaint(seen, [one.recipient], mailbox, now, named=named)
         messages.append(seen)
     return puts, drops, messages

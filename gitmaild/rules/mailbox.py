@@ -7,6 +7,7 @@ being planned, and from a test's dictionary.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from gitmaild.model import layout
 from gitmaild.model.errors import Refused
@@ -238,8 +239,12 @@ class Mailbox:
                     yield from self.leaves(f"{top}/{year}{month}{day[:-1]}")
 
 
+@lru_cache(maxsize=1024)
 def parse_profile(name: str, data: bytes) -> Profile:
-    """Read a profile; a damaged one still says that the agent exists."""
+    """Read a profile; a damaged one still says that the agent exists.
+
+    Remembered: mail to a group of a hundred reads a hundred profiles, and they hardly ever change.
+    """
     try:
         fields, _ = frontmatter.read(data, limit=1 << 20, fenced=False)
     except Refused:

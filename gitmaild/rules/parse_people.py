@@ -155,7 +155,9 @@ def _gist(said: dict[str, tuple[str, ...]]) -> str:
 
 def _items(field: Field) -> tuple[str, ...]:
     """The lines below a field, or its one line: commas are part of what is said."""
-    items = field.items if field.items is not None else tuple(field.value.strip().splitlines())
+    text = field.value.strip()
+    is_list = field.items is not None or (text.startswith("[") and text.endswith("]"))
+    items = frontmatter.as_list(field) if is_list else tuple(text.splitlines())
     return tuple(item.strip() for item in items if item.strip())
 
 

@@ -81,7 +81,8 @@ def refusal_note(refusal: Refusal, envelope: Envelope, file: str, mailbox: Mailb
         "Mend a copy and drop it again.\n",
     )
     # Anybody may read the log; a reason that names blind recipients stays in the note.
-    reason = "" if refusal.field == "bcc" else f" {refusal.reason}"
+    is_blind = refusal.field == "bcc" or "bcc" in refusal.reason.lower()
+    reason = "" if is_blind else f" {refusal.reason}"
     return Changeset(
         subject=one_line(f"refuse: {envelope.agent}: {file}:{reason} ({refusal.code})"),
         author=envelope.agent,

@@ -7,7 +7,7 @@ with that which notes the mailbox has already: what was sent is read from the tr
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gitmaild.model.changeset import Changeset
+from gitmaild.model.changeset import COMMITTER, Changeset
 from gitmaild.model.commands import Envelope
 from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.message import Message
@@ -17,7 +17,6 @@ from gitmaild.rules.copies import copies
 from gitmaild.rules.due import Due, dues, is_active, is_open, owing
 from gitmaild.rules.mailbox import Held, Mailbox
 
-COMMITTER = "gitmaild"
 # Where reminders began longer ago, a note may lie on a day where it is not looked for: none is sent again.
 _LOOKED_FOR = timedelta(days=1)
 
@@ -46,7 +45,7 @@ def _note_id(due: Due, what: str) -> str:
 
 def _reminder(envelope: Envelope, due: Due, message: Message, mailbox: Mailbox, now: datetime, *, agent: str) -> Changeset:
     # Blind recipients stay out of headers and of the log.
-    to = agent if is_open(agent, message) else ""
+    to = agent if is_open(agent, message, mailbox) else ""
     note = _note(
         _note_id(due, agent),
         message,
@@ -69,7 +68,7 @@ def _reminder(envelope: Envelope, due: Due, message: Message, mailbox: Mailbox, 
 def _escalation(
     envelope: Envelope, due: Due, message: Message, mailbox: Mailbox, now: datetime, *, late: list[Held]
 ) -> Changeset:
-    names = [held.agent for held in late if is_open(held.agent, message)]
+    names = [held.agent for held in late if is_open(held.agent, message, mailbox)]
     blind = len(late) - len(names)
     lines = "".join(f"- {name}\n" for name in names)
     lines += f"- {blind} blind recipient{'' if blind == 1 else 's'}\n" if blind else ""

@@ -4,6 +4,7 @@ from gitmaild.model.errors import Refusal, Refused
 from gitmaild.model.ids import parse_stamp
 from gitmaild.model.message import Message, Value
 from gitmaild.rules import frontmatter
+from gitmaild.rules.tags import TAGS, tags
 
 # An accepted message was within the limits of its day; reading it back must not depend on today's.
 _ANY_SIZE = 1 << 30
@@ -20,6 +21,7 @@ def message(msg: Message) -> bytes:
 
 
 def header(msg: Message) -> str:
+    """The lines of a message. Its tags are its subject's, unless the sender wrote a field of that name, which stands."""
     lines: list[tuple[str, frontmatter.Written]] = [
         ("id", msg.id),
         ("thread_id", msg.thread_id),
@@ -31,6 +33,7 @@ def header(msg: Message) -> str:
         ("subject", msg.subject),
     ]
     optional: tuple[tuple[str, Value], ...] = (
+        (TAGS, () if any(key == TAGS for key, _ in msg.extra) else tags(msg.subject)),
         ("cc", msg.cc),
         ("in_reply_to", msg.in_reply_to),
         ("attachments", msg.attachments),
@@ -61,6 +64,8 @@ def parse_message(data: bytes) -> Message:
     def one(key: str) -> str:
         return fields[key].value if key in fields else ""
 
+    subject = one("subject")
+    extra_fields = ((key, value(field)) for key, field in fields.items() if key not in _OWN)
     return Message(
         id=fields["id"].value,
         thread_id=fields["thread_id"].value,
@@ -69,14 +74,14 @@ def parse_message(data: bytes) -> Message:
         created=parse_stamp(fields["created"].value),
         importance=one("importance"),
         ack_required=one("ack_required") == "true",
-        subject=one("subject"),
+        subject=subject,
         cc=many("cc"),
         in_reply_to=one("in_reply_to"),
         attachments=many("attachments"),
         ack_within=int(text) if (text := one("ack_within")).isdecimal() else 0,
         roles=many("roles"),
         hops=int(text) if (text := one("hops")).isdecimal() and len(text) < 4 else 0,
-        extra=tuple((key, value(field)) for key, field in fields.items() if key not in _OWN),
+        extra=tuple((key, kept) for key, kept in extra_fields if not repeats_tags(key, kept, subject)),
         body=body,
     )
 
@@ -87,6 +92,14 @@ def readable(data: bytes | None) -> Message | None:
         return parse_message(data) if data is not None else None
     except (Refused, KeyError, ValueError):
         return None
+
+
+def repeats_tags(key: str, kept: Value, subject: str) -> bool:
+    """True for a field that says no more than the subject: what `header` writes, and a sender who wrote the same."""
+    if key != TAGS:
+        return False
+    field = frontmatter.Field(kept, 0) if isinstance(kept, str) else frontmatter.Field("", 0, kept)
+    return frontmatter.as_list(field) == tags(subject) != ()
 
 
 def value(field: frontmatter.Field) -> Value:

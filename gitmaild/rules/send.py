@@ -13,7 +13,7 @@ from gitmaild.model.ids import message_id, note_id
 from gitmaild.model.message import Message
 from gitmaild.model.names import POSTMASTER
 from gitmaild.model.settings import Settings
-from gitmaild.rules import foreign, held
+from gitmaild.rules import foreign, held, render
 from gitmaild.rules.acquainted import acquaint
 from gitmaild.rules.boards import posted
 from gitmaild.rules.commit import one_line, trailers
@@ -125,7 +125,7 @@ def _original(command: Send, mailbox: Mailbox) -> Message | None:
     if not command.in_reply_to:
         return None
     original = mailbox.message(command.in_reply_to)
-    if original is None:
+    if original is None or _is_anothers_note(original, command.envelope.agent, mailbox):
         raise refuse(
             "unknown-message",
             f"in_reply_to: there is no message {command.in_reply_to}",
@@ -158,6 +158,7 @@ def _message(command: Send, original: Message | None, mailbox: Mailbox, now: dat
             subject = original.subject if original.subject.lower().startswith("re:") else f"RE: {original.subject}"
             subject = subject[: settings.subject_limit]
         thread = thread or original.thread_id
+    subject = (subject or "").strip()
     return Message(
         id=own,
         thread_id=thread or own,
@@ -166,15 +167,20 @@ def _message(command: Send, original: Message | None, mailbox: Mailbox, now: dat
         created=now,
         importance=command.importance,
         ack_required=command.ack_required,
-        subject=(subject or "").strip(),
+        subject=subject,
         cc=tuple(name for name in command.cc if name not in to),
         in_reply_to=command.in_reply_to,
         ack_within=command.ack_within,
         attachments=tuple(f"{f.sha256}/{f.name}" for f in command.files),
         hops=hops(original, settings) if command.auto_reply else 0,
-        extra=command.extra,
+        extra=tuple((key, kept) for key, kept in command.extra if not render.repeats_tags(key, kept, subject)),
         body=command.body,
     )
+
+
+def _is_anothers_note(message: Message, agent: str, mailbox: Mailbox) -> bool:
+    """True for a note from Postmaster to somebody else: its subject may name blind recipients."""
+    return message.sender == POSTMASTER and mailbox.held(agent, layout.file_name(message)) is None
 
 
 def check_attachments(files: Iterable[Attachment], settings: Settings) -> None:

@@ -2,6 +2,8 @@
 
 import re
 
+# The field that a delivered message has them in as well.
+TAGS = "tags"
 # What mail programs put before the subject that they answer or forward.
 _ANSWER = re.compile(r"\s*(?:re|aw|fwd?|wg)\s*:\s*", re.IGNORECASE)
 _TAG = re.compile(r"\s*\[([A-Za-z0-9][A-Za-z0-9._-]{0,99})\]")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitmaild.model import layout
-from gitmaild.model.changeset import Changeset
+from gitmaild.model.changeset import COMMITTER, Changeset
 from gitmaild.model.commands import Envelope, Reserve
 from gitmaild.model.ids import note_id, stamp
 from gitmaild.model.lease import EXPIRED, RELEASED, Lease, Waiting
@@ -28,8 +28,6 @@ from gitmaild.rules.mailbox import Mailbox
 from gitmaild.rules.remind import remind
 from gitmaild.rules.reserve import Conflict, grant, in_the_way, lease_puts, lease_trailers, shown
 from gitmaild.rules.tend_mail import tend_mail
-
-COMMITTER = "gitmaild"
 
 
 def tend(

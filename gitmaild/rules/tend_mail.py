@@ -61,7 +61,7 @@ def _returned(envelope: Envelope, taken: Taken, mailbox: Mailbox, now: datetime)
         )
         moves.told(told, taken.agent, mailbox)
     subject = f"return: {taken.queue}: {taken.message_id} from {taken.agent}"
-    moves.moved.append(taken.message_id)
+    moves.named.append(taken.message_id)
     return _changeset(replace(envelope, agent=taken.agent), "return", subject, moves, now)
 
 
@@ -72,6 +72,6 @@ def _changeset(envelope: Envelope, kind: str, subject: str, moves: Moves, now: d
         at=now,
         puts=tuple(moves.puts),
         drops=tuple(moves.drops),
-        trailers=trailers(envelope, kind, *moves.trailers(envelope.agent), ("Result", "done")),
+        trailers=trailers(envelope, kind, *moves.trailers(), ("Result", "done")),
         messages=tuple(moves.messages),
     )

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gitmaild.model import layout
+from gitmaild.model.changeset import COMMITTER, IDENTITY
 from gitmaild.model.errors import Refused
 from gitmaild.model.history import Change, Recorded
 from gitmaild.model.ids import hex_of, parse_stamp, stamp
 from gitmaild.model.layout import AttachmentPath, Canonical, Copy, Posted
 from gitmaild.model.names import POSTMASTER
 from gitmaild.rules import foreign, render
+from gitmaild.rules.due import is_named
 from gitmaild.rules.verify_leases import Leases
 
-COMMITTER = "gitmaild"
-_COMMITTER = "gitmaild <gitmaild@localhost>"
 _MODE = "100644"
 
 # Commits that deliver what was sent before.
@@ -90,7 +90,7 @@ class Verifier:
         except ValueError:
             yield "no-time", "", f"Accepted: {accepted[:40]!r} is no time"
             return
-        if commit.committer != _COMMITTER or commit.author not in (commit.trailers.get("From"), COMMITTER):
+        if commit.committer != IDENTITY or commit.author not in (commit.trailers.get("From"), COMMITTER):
             who = f"author {commit.author}, committer {commit.committer}"
             yield "rewritten", "", f"{who}: not as gitmaild commits for {commit.trailers.get('From', 'nobody')}"
         if (commit.authored, commit.committed) != (seconds, seconds):
@@ -201,7 +201,7 @@ class Verifier:
             yield "copy-misplaced", change.path, f"it was delivered to {folder}/, not to inbox/"
         elif before and layout.FOLDERS.index(folder) <= layout.FOLDERS.index(before[0]):
             yield "copy-moved-back", change.path, f"it went from {before[0]}/ to {folder}/"
-        elif before and commit.kind and not _is_told(commit, key):
+        elif before and commit.kind and not self._is_told(commit, key, change):
             yield "trailers-disagree", change.path, f"{key[1]}'s copy moved, and the commit does not say so"
         parts = layout.parse_file_name(key[2])
         # A message keeps its day but for midnight, and the digits of its id are in the name of each copy.
@@ -212,6 +212,14 @@ class Verifier:
     def _canonical(self, project: str, day: str, digits: str) -> str | None:
         found = self._messages.get((project, f"msg_{day}_{digits}"))
         return found or self._messages.get((project, f"msg_{_day_before(day)}_{digits}"))
+
+    def _is_told(self, commit: Recorded, key: tuple[str, str, str], change: Change) -> bool:
+        """True where the commit is its reader's, and names the message, or must not, since its reader got a blind copy."""
+        project, agent, name = key
+        if commit.project != project or commit.trailers.get("From") != agent or commit.kind not in ("read", "ack"):
+            return False
+        ids = commit.trailers.get("Message-Id", "").split(", ")
+        return any(name.endswith(f"_{hex_of(an_id)}.md") for an_id in ids) or _is_blind(agent, self._read(change.after))
 
     def _attachment(self, place: AttachmentPath, change: Change) -> Iterator[tuple[str, str, str]]:
         yield from _kept(change)
@@ -254,10 +262,11 @@ def _kept(change: Change) -> Iterator[tuple[str, str, str]]:
         yield "file-removed", change.path, "a file that stays was removed"
 
 
-def _is_told(commit: Recorded, key: tuple[str, str, str]) -> bool:
-    ids = commit.trailers.get("Message-Id", "").split(", ")
-    ours = commit.project == key[0] and commit.trailers.get("From") == key[1] and commit.kind in ("read", "ack")
-    return ours and any(key[2].endswith(f"_{hex_of(an_id)}.md") for an_id in ids)
+def _is_blind(agent: str, data: bytes | None) -> bool:
+    try:
+        return data is not None and not is_named(agent, render.parse_message(data))
+    except (Refused, KeyError, ValueError):
+        return False
 
 
 def _opening(data: bytes) -> tuple[str, str, str, str] | None:

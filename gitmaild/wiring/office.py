@@ -4,13 +4,15 @@ import contextlib
 import ctypes
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gitmaild.app.alarms import Alarms
+from gitmaild.app.bell import Bell
 from gitmaild.app.bypasses import Bypasses
+from gitmaild.app.claiming import Claiming
 from gitmaild.app.daemon import Daemon
 from gitmaild.app.filing import Filing
 from gitmaild.app.indexer import Indexer
@@ -21,12 +23,14 @@ from gitmaild.app.ports import Watcher
 from gitmaild.app.roots import Roots
 from gitmaild.app.tending import Tending
 from gitmaild.app.threads import Threads
+from gitmaild.app.tip import Tip
 from gitmaild.edges import commits
 from gitmaild.edges.home import Home, LeaseViews, ThreadIndex
 from gitmaild.edges.lock import Lock
 from gitmaild.edges.maintenance import Maintenance
 from gitmaild.edges.notify import Notifier
 from gitmaild.edges.repo import Repo
+from gitmaild.model.changeset import Landed
 from gitmaild.model.clock import Clock
 from gitmaild.model.drop import Hint
 from gitmaild.model.settings import Settings
@@ -58,15 +62,21 @@ def open_office(
     monotonic: Callable[[], float] = uptime,
     limits: Settings | None = None,
     watcher: Watcher | None = None,
+    bell: Bell | None = None,
 ) -> Office:
-    """Take the lock and recover. Raises `Locked` where another gitmaild has it, `Damaged` for a broken mailbox."""
+    """Take the lock and recover. Raises `Locked` where another gitmaild has it, `Damaged` for a broken mailbox.
+
+    `bell` is rung for doors of this process.
+    """
     home.make()
     limits = limits or settings(home, environment)
     home.check_file_system(allow_network=limits.allow_network_fs)
     lock = Lock(home.lock)
     lock.acquire()
     try:
-        daemon, stop = _build(home, environment, limits, wall=wall, entropy=entropy, monotonic=monotonic, watcher=watcher)
+        daemon, stop = _build(
+            home, environment, limits, wall=wall, entropy=entropy, monotonic=monotonic, watcher=watcher, bell=bell or Bell()
+        )
         daemon.begin(home.tip())
     except BaseException:
         lock.release()
@@ -83,10 +93,13 @@ def _build(
     entropy: Callable[[int], bytes],
     monotonic: Callable[[], float],
     watcher: Watcher | None,
+    bell: Bell,
 ) -> tuple[Daemon, Callable[[], None]]:
     """The daemon, and what ends the processes that it has started."""
     repo = Repo.create(home.mailbox)
     alarms, clock = Alarms(), Clock(wall)
+    watcher = watcher or _inotify()
+    bell.connect(watcher.hint)
     threads = Threads(repo, ThreadIndex(home.state / "threads"), limits)
     holdings: dict[str, Holdings] = {}
     mirrors = Mirrors(
@@ -103,18 +116,19 @@ def _build(
         wall=wall,
         monotonic=monotonic,
     )
-    intake = Intake(
+    tending = Tending(clock, limits, alarms, holdings)
+    claiming = Claiming(outboxes, mirrors, clock=clock, entropy=entropy, settings=limits, answered=bell.answered)
+    tip = Tip(
         repo,
         mirrors,
-        outboxes,
+        claiming,
+        tending,
         clock=clock,
-        entropy=entropy,
-        settings=limits,
         alarms=alarms,
-        remember_tip=home.set_tip,
-        tending=Tending(clock, limits, alarms, holdings),
-        landed=indexer.apply,
+        remember=home.set_tip,
+        landed=lambda commits: _landed(commits, indexer, bell),
     )
+    intake = Intake(repo, mirrors, claiming, tip, tending, clock=clock, settings=limits)
     upkeep = Maintenance(
         home.mailbox, repo.pack_count, packs=limits.repack_packs, seconds=limits.repack_seconds, monotonic=monotonic
     )
@@ -127,12 +141,13 @@ def _build(
     daemon = Daemon(
         repo,
         intake,
+        outboxes=outboxes,
         mirrors=mirrors,
         filing=Filing(repo, mirrors, limits, monotonic),
         bypasses=Bypasses(commits.Commits(commits.load(home.marks)), lambda marks: commits.store(home.marks, marks)),
         roots=Roots(repo, intake, mirrors, outboxes, alarms, open_root=open_root, post=home.post),
         indexer=indexer,
-        watcher=watcher or _inotify(),
+        watcher=watcher,
         clock=clock,
         alarms=alarms,
         settings=limits,
@@ -150,6 +165,11 @@ def _build(
     return daemon, upkeep.stop
 
 
+def _landed(commits: Sequence[Landed], indexer: Indexer, bell: Bell) -> None:
+    indexer.apply(commits)
+    bell.landed()
+
+
 def _inotify() -> Watcher:
     from gitmaild.edges.watch import Watcher as InotifyWatcher  # noqa: PLC0415 - 34 ms that one pass does not need
 
@@ -165,6 +185,8 @@ class NoHints:
 
     def wait(self, timeout: float) -> list[Hint]:
         return []
+
+    def hint(self, hints: Iterable[Hint]) -> None: ...
 
     def wake(self) -> None: ...
 

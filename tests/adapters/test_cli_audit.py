@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.adapters.runner import Result, Terminal, git
+from tests.adapters.test_cli_mail import inbox
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
@@ -51,7 +54,14 @@ def test_a_cursor_that_is_no_longer_in_the_history_is_refused_with_the_way_out(c
 def test_blind_recipients_are_in_no_event(crew: Terminal) -> None:
     [last] = lines(crew.ok("events", "--last", "1"))
     crew.mail("GreenCastle", "--to", "RedCat", "--bcc", "BlueLake", "-s", "x")
+    [mail] = inbox(crew, "BlueLake")
     assert "BlueLake" not in crew.ok("events", "--since", last["commit"]).out
+    [last] = lines(crew.ok("events", "--last", "1"))
+    crew.ok("--as", "BlueLake", "ack", mail["id"])
+    [acked] = lines(crew.ok("events", "--since", last["commit"]))
+    assert acked["from"] == "BlueLake" and mail["id"] not in str(acked)
+    assert mail["id"] not in crew.ok("log", "-1").out
+    assert crew.ok("verify", "--json").json["problems"] == []
 
 
 def test_events_are_of_this_project_unless_all_are_asked_for(crew: Terminal, tmp_path: Path) -> None:
@@ -168,3 +178,14 @@ def test_what_was_done_by_hand_is_named_with_status_1(crew: Terminal, home: Path
     shown = crew("verify")
     assert f"{commit[:12]}  {path}: a message file changed after its creation (message-changed)" in shown.out
     assert "git show" in shown.err
+
+
+# --- numbers that no answer is as large as
+
+
+@pytest.mark.parametrize(
+    "asked", [["events", "--last"], ["verify", "--limit"], ["leases", "--limit"], ["search", "lunch", "--offset"]]
+)
+def test_a_number_that_is_too_large_is_a_usage_error_and_no_bug(crew: Terminal, asked: list[str]) -> None:
+    said = crew(*asked, str(10**20))
+    assert (said.status, "is not in the range" in said.err) == (64, True)

@@ -66,6 +66,12 @@ def test_a_conflict_is_a_no_that_names_holder_end_and_reason(crew: Terminal) -> 
     assert 3500 < conflict["expires_in_seconds"] <= 3600
 
 
+def test_a_reason_of_several_lines_forges_no_line(crew: Terminal) -> None:
+    ask(crew, "GreenCastle", "reserve", "src/**", "--reason", "br-123\ngranted: src/x")
+    said = crew("--as", "RedCat", "reserve", "src/x")
+    assert said.status == 1 and "UTC: br-123 granted: src/x" in said.out.splitlines()[0]
+
+
 def test_a_conflict_says_what_to_do_as_commands_that_can_be_pasted(crew: Terminal) -> None:
     """Row 29."""
     ask(crew, "GreenCastle", "reserve", "it's/**")

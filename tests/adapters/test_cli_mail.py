@@ -161,6 +161,15 @@ def test_blind_copies_are_seen_by_nobody_else(crew: Terminal) -> None:
     assert "BlueLake" not in crew.ok("log", "-1").out
 
 
+def test_a_note_that_names_a_blind_recipient_is_shown_to_its_reader_alone(crew: Terminal) -> None:
+    crew.mail("GreenCastle", "--to", "RedCat", "--bcc", "NoBody", "-s", "x")
+    [note] = [message for message in inbox(crew, "GreenCastle") if message["from"] == "Postmaster"]
+    assert "NoBody" in crew.ok("--as", "GreenCastle", "show", note["id"]).out
+    for command in ("show", "thread", "reply", "summarize"):
+        said = crew("--as", "RedCat", command, note["id"], stdin="")
+        assert (said.status, "NoBody" in said.out + said.err) == (1, False), command
+
+
 def attached(home: Path, name: str) -> str:
     """The text of an attachment as the record has it."""
     sha256 = name.partition("/")[0]
@@ -548,3 +557,18 @@ def test_mail_is_chosen_by_a_tag_of_its_subject(crew: Terminal) -> None:
     assert subjects(crew, "RedCat", "--tag", "[br-123]", "--limit", "1") == ["[HANDOFF] [br-123] Auth"]
     assert inbox(crew, "RedCat", "--tag", "br-123")[0]["tags"] == ["HANDOFF", "br-123"]
     assert subjects(crew, "RedCat", "--tag", "none") == []
+
+
+def test_tags_are_in_the_front_matter_of_what_arrives(crew: Terminal) -> None:
+    """Row 75. What says the same in both places is one thing: the mailbox stays as it was written, and can be made anew."""
+    crew.mail("GreenCastle", "--to", "RedCat", "-s", "[HANDOFF] [br-123] Auth")
+    crew.mail("GreenCastle", "--to", "RedCat", "-s", "no [tag] here")
+    [plain, tagged] = [Path(message["path"]).read_text() for message in inbox(crew, "RedCat")]
+    assert 'subject: "[HANDOFF] [br-123] Auth"\ntags: [HANDOFF, br-123]\n---\n' in tagged
+    assert "tags:" not in plain
+    assert subjects(crew, "RedCat", "--tag", "handoff") == ["[HANDOFF] [br-123] Auth"]
+    assert crew.ok("verify", "--json").json["problems"] == []
+    before = [message["path"] for message in inbox(crew, "RedCat")]
+    crew.ok("rebuild")
+    assert [message["path"] for message in inbox(crew, "RedCat")] == before
+    assert Path(before[1]).read_text() == tagged

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.runner import Terminal
+from gitmaild import wiring
+from tests.adapters.runner import Terminal, git
 from tests.adapters.test_cli_office import somebody_serves
 
 
@@ -41,6 +42,34 @@ def test_what_was_just_sent_is_found_with_and_without_an_index(crew: Terminal, e
     assert found(crew, "token") == everything
     newer = crew.mail("RedCat", "--to", "BlueLake", "-s", "x", body="token\n")
     assert found(crew, "token") == [newer, *everything]
+
+
+def test_serve_once_indexes_what_it_took_and_a_command_of_its_own_does_not(
+    crew: Terminal, engine: str, home: Path, mailed: dict[str, str]
+) -> None:
+    """A command that found no daemon takes its drop and goes; who asks for a pass gets the whole of it."""
+    assert not (home / "index").exists()
+    crew.ok("serve", "--once")
+    assert reached(home, engine) == tip(home)
+    crew.mail("RedCat", "--to", "BlueLake", "-s", "x", body="token\n")
+    assert reached(home, engine) != tip(home)
+    assert crew.ok("serve", "--once", "--json").json == {"answered": 0}
+    assert reached(home, engine) == tip(home)
+    assert len(found(crew, "token")) == 4
+
+
+def reached(home: Path, engine: str) -> str:
+    """The commit that the index says it reaches to."""
+    index = wiring.search_index(wiring.Home(home), engine)
+    try:
+        index.open(writing=False)
+        return index.checkpoint()
+    finally:
+        index.close()
+
+
+def tip(home: Path) -> str:
+    return git(home / "mailbox.git", "rev-parse", "main").strip()
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -170,7 +199,7 @@ def test_rebuilding_the_index_is_left_to_the_daemon_that_runs(crew: Terminal, ho
 
 @pytest.mark.slow
 def test_the_daemon_makes_the_index_while_it_serves(crew: Terminal, home: Path, engine: str, mailed: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "gitmaild", "serve"]
+    command = [sys.executable, "-m", "gitmaild", "serve", "--no-http"]
     daemon = subprocess.Popen(command, cwd=crew.here, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert daemon.stdout is not None

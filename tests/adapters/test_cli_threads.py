@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.adapters.runner import Terminal, git
 
 
@@ -65,3 +67,10 @@ def test_a_thread_that_only_leases_or_commits_name_is_shown_too(crew: Terminal) 
     assert "GreenCastle  src/**" in crew.ok("thread", "br-9").out
     none = crew("thread", "br-8")
     assert (none.status, "no messages in thread br-8" in none.err) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["thread", "summarize"])
+@pytest.mark.parametrize("name", ["", ".", "/dev/zero", "../tip", "a/../../tip", "a" * 300])
+def test_what_cannot_name_a_thread_names_no_file_either(crew: Terminal, command: str, name: str) -> None:
+    said = crew(command, name)
+    assert (said.status, "no messages in thread" in said.err) == (1, True)

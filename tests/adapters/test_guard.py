@@ -210,6 +210,13 @@ def test_where_git_folds_case_so_do_leases(shop: Guarded) -> None:
     assert shop.ask("pre-commit", **GREEN)[0] == 1
 
 
+@pytest.mark.parametrize("name", ["caf\u00e9.txt", "cafe\u0301.txt"])
+def test_a_name_with_an_accent_is_one_path_however_it_is_written(shop: Guarded, name: str) -> None:
+    shop.held(shop.lease("caf\u00e9.txt"))
+    shop.stage(name)
+    assert shop.ask("pre-commit", **GREEN)[0] == 1
+
+
 def test_a_shared_lease_is_for_reading(shop: Guarded) -> None:
     shop.held(shop.lease("docs/**", "GreenCastle", exclusive=False))
     shop.stage("docs/api.md", "docs/b.md")

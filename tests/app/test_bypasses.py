@@ -131,6 +131,46 @@ def test_a_hostile_reflog_stops_nothing(post: Post, repository: Repository, what
     assert post.alarms() == []
 
 
+@pytest.mark.parametrize("pointer", [b"a\0b", b"x" * 300, b"/dev/null", b"a/" * 2000])
+def test_a_hostile_pointer_to_the_repository_stops_nothing(post: Post, repository: Repository, pointer: bytes) -> None:
+    (repository.top / ".git").rename(repository.top / "moved")
+    (repository.top / ".git").write_bytes(b"gitdir: " + pointer)
+    post.drop("GreenCastle", to="RedCat", subject="still here")
+    post.turn(5)
+    assert (post.inbox("RedCat"), post.alarms()) == (["GreenCastle: still here"], [])
+
+
+def test_a_commit_of_a_year_that_no_calendar_has_stops_nothing_and_hides_no_other(
+    post: Post, repository: Repository
+) -> None:
+    repository.write("src/api/x.py")
+    repository.git("add", "src")
+    repository.git("commit", "-qnm", "far", GIT_COMMITTER_DATE="@999999999999 +0000")
+    commit = repository.commit("src/api/routes.py")
+    post.turn(5)
+    assert recorded(post) and commit[:12] in str(recorded(post)) and len(recorded(post)) == 1
+    post.crash()
+    post.drop("GreenCastle", to="RedCat", subject="still here")
+    post.turn(5)
+    assert (post.inbox("RedCat")[-1], post.alarms()) == ("GreenCastle: still here", [])
+
+
+def test_a_mistake_of_our_own_in_looking_for_them_stops_no_mail_and_is_told(
+    post: Post, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gitmaild.app import intake
+
+    repository.commit("src/api/routes.py")
+    post.drop("GreenCastle", to="RedCat", subject="still here")
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "bypass", lambda *_: 1 / 0)
+        post.turn(5)
+    assert (post.inbox("RedCat"), post.alarms()) == (["GreenCastle: still here"], ["bypasses"])
+    post.crash()
+    post.turn(5)
+    assert (recorded(post), post.alarms()) == ([], [])
+
+
 def test_a_merge_that_only_moves_a_branch_goes_past_nobody(post: Post, repository: Repository) -> None:
     repository.git("checkout", "-q", "-b", "side")
     repository.commit("README.md")

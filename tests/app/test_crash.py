@@ -22,7 +22,7 @@ from tests.post import Post
 LANES = 4
 # What costs more, or follows from the rest, is done at every so many calls; every call has its turn in the long run.
 STRIDE = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 3
-_BEYOND = 5000
+BEYOND = 5000
 
 
 class Day:
@@ -30,6 +30,12 @@ class Day:
 
     def __init__(self, top: Path) -> None:
         self.post, self.saved = Post(top / "post"), top / "saved"
+        self._prepare()
+        self.post.stop()
+        self._act()
+        self.keep()
+
+    def _prepare(self) -> None:
         post = self.post
         post.agents("GreenCastle", "RedCat", "BlueLake")
         post.drop(
@@ -42,9 +48,6 @@ class Day:
         post.settle()
         first = post.names("RedCat")[0]
         self.first = f"msg_20260101_{first.rsplit('_', 1)[1].removesuffix('.md')}"
-        post.stop()
-        self._act()
-        self.keep()
 
     def _act(self) -> None:
         post = self.post
@@ -138,7 +141,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
     day.post.stop()
 
 
-def _killed(post: Post, at: int) -> bool:
+def killed(post: Post, at: int) -> bool:
     """Run with a fuse; True where it blew."""
     with Fuse(at).in_place() as fuse:
         try:
@@ -154,9 +157,9 @@ def _killed(post: Post, at: int) -> bool:
 
 @pytest.mark.parametrize("lane", range(LANES))
 def test_a_daemon_that_is_killed_at_any_system_call_finishes_its_day_after_a_restart(day: Day, lane: int) -> None:
-    for at in range(lane, _BEYOND, LANES):
+    for at in range(lane, BEYOND, LANES):
         post = day.again()
-        died = _killed(post, at)
+        died = killed(post, at)
         try:
             post.settle()
             day.check()
@@ -173,10 +176,10 @@ def test_a_daemon_that_is_killed_at_any_system_call_finishes_its_day_after_a_res
 @pytest.mark.parametrize("lane", range(LANES))
 def test_a_daemon_that_is_killed_while_it_recovers_recovers_all_the_same(day: Day, lane: int) -> None:
     for first in range(50 + lane * 5 * STRIDE, 150, 10 * STRIDE):
-        for second in range(lane, _BEYOND, 4 * STRIDE):
+        for second in range(lane, BEYOND, 4 * STRIDE):
             post = day.again()
-            assert _killed(post, first)
-            died = _killed(post, second)
+            assert killed(post, first)
+            died = killed(post, second)
             try:
                 post.settle()
                 day.check()
@@ -193,13 +196,13 @@ def test_a_desk_that_is_filled_again_is_whole_however_often_the_daemon_is_killed
     post.stop()
     day.keep()
     for rebuild in (False, True):
-        for at in range(0, _BEYOND, STRIDE):
+        for at in range(0, BEYOND, STRIDE):
             day.again()
             shutil.rmtree(post.desk("GreenCastle"))
             (post.desk("GreenCastle") / "outbox").mkdir(parents=True)
             if rebuild:
                 (post.home.state / "rebuild").touch()
-            died = _killed(post, at)
+            died = killed(post, at)
             post.settle()
             assert post.snapshot() == whole, f"killed at call {at}"
             if not died:
@@ -209,14 +212,14 @@ def test_a_desk_that_is_filled_again_is_whole_however_often_the_daemon_is_killed
 @pytest.mark.parametrize(
     ("number", "length"),
     [
-        pytest.param(errno.ENOSPC, _BEYOND, id="no-space"),
+        pytest.param(errno.ENOSPC, BEYOND, id="no-space"),
         pytest.param(errno.EIO, 1, id="one-io-error"),
-        pytest.param(errno.EROFS, _BEYOND, id="read-only"),
+        pytest.param(errno.EROFS, BEYOND, id="read-only"),
         pytest.param(errno.EMFILE, 2, id="too-many-files"),
     ],
 )
 def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(day: Day, number: int, length: int) -> None:
-    for at in range(0, _BEYOND, STRIDE):
+    for at in range(0, BEYOND, STRIDE):
         post = day.again()
         try:
             office = post.start()
@@ -224,7 +227,7 @@ def test_a_daemon_whose_system_calls_are_refused_lives_on_and_finishes_its_day(d
                 for _ in range(3):
                     post.turn(400)
                 failed = fuse.blown
-                if failed and length == _BEYOND:
+                if failed and length == BEYOND:
                     assert post.alarms() != []
             for _ in range(4):
                 post.turn(400)

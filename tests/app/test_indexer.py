@@ -188,13 +188,15 @@ def test_made_anew_it_answers_as_before(office: Post, name: str) -> None:
         office.rest()
     asked = ("token", "tag:br-1", "thread:br-0 -1", "tok*", '"token 3"')
     before = [answer(office, text) for text in asked]
-    made = (office.home.indexes / office.limits.search_engine).stat().st_ino
+    of_the_old_one = office.home.indexes / office.limits.search_engine / "mark"
+    of_the_old_one.touch()
     wiring.request(office.home, name)
     office.scan()
     assert not wiring.is_requested(office.home, name)
     assert [answer(office, text).found for text in asked] == [given.found for given in before]
     office.rest()
-    assert (office.home.indexes / office.limits.search_engine).stat().st_ino != made
+    assert of_the_old_one.parent.is_dir()
+    assert not of_the_old_one.exists()
     assert [answer(office, text) for text in asked] == before
     assert reached(office) == tip(office)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gitmaild.app.intake import Intake
+from gitmaild.app.tip import Tip
 from tests.post import Post
 
 
@@ -73,13 +73,13 @@ def test_an_attachment_that_was_replaced_while_its_message_was_accepted_stays(
     files = post.desk("GreenCastle") / "outbox" / "files"
     files.mkdir()
     (files / "report.txt").write_bytes(b"first\n")
-    show = Intake._show
+    show = Tip.show
 
-    def replaced(self: Intake, *arguments: Any) -> None:
+    def replaced(self: Tip, *arguments: Any) -> None:
         show(self, *arguments)
         (files / "report.txt").write_bytes(b"second\n")
 
-    monkeypatch.setattr(Intake, "_show", replaced)
+    monkeypatch.setattr(Tip, "show", replaced)
     post.drop("GreenCastle", to="RedCat", attachments="report.txt")
     post.turn()
     assert (files / "report.txt").read_bytes() == b"second\n"

@@ -49,6 +49,28 @@ BAD = {
     "text": "no front matter\n",
 }
 
+# What an agent says of whose mail it takes.
+DOORS = {
+    "open": "kind: contact-policy\npolicy: open\n",
+    "auto": "kind: contact-policy\npolicy: auto\n",
+    "contacts": "kind: contact-policy\npolicy: contacts_only\n",
+    "block": "kind: contact-policy\npolicy: block_all\n",
+    "ask": "kind: contact-request\nagent: OTHER\n",
+    "approve": "kind: contact-approve\nagents: OTHER\n",
+    "deny": "kind: contact-deny\nagents: OTHER\nreason: no\n",
+    "quiet": "kind: dnd\nseconds: 600\n",
+    "back": "kind: dnd\non: no\n",
+}
+LISTS = {
+    "queue": "kind: queue\nname: reviews\nclaim_seconds: 300\n",
+    "board": "kind: board\nname: general\nkeep: 2\n",
+    "group": "kind: group\nname: cats\nadd: WHO\n",
+    "less": "kind: group\nname: cats\nremove: WHO\n",
+    "role": "kind: role-bind\nrole: Mayor\nagent: WHO\n",
+    "none": "kind: role-unbind\nrole: Mayor\n",
+    "gone": "kind: queue\nname: reviews\ndelete: yes\n",
+}
+
 
 @dataclass
 class Drop:
@@ -72,6 +94,7 @@ class Machine(RuleBasedStateMachine):
         self.subjects: dict[str, str] = {}
         self.ended: set[str] = set()
         self.queue: list[Waiting] = []
+        self.queued: set[str] = set()  # files of messages that were in a queue when the office was at rest
 
     def teardown(self) -> None:
         try:
@@ -209,10 +232,37 @@ class Machine(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(["a", "*.py", "c"]))
     def are_ended_by_force(self, path: str) -> None:
+        self._oversee(f"kind: release\npaths: {path}\nreason: enough\n")
+
+    @rule(agent=agents, worktree=worktrees, other=agents, what=st.sampled_from(sorted(DOORS)))
+    def speaks_of_its_door(self, agent: str, worktree: str, other: str, what: str) -> None:
+        self._put(agent, worktree, f"---\n{DOORS[what].replace('OTHER', other)}---\n")
+
+    @rule(agent=agents, worktree=worktrees, to=st.sampled_from(["reviews", "general", "cats", "Mayor"]), blind=agents)
+    def writes_to_what_stands_for_others(self, agent: str, worktree: str, to: str, blind: str) -> None:
+        text = f"---\nto: {to}\nbcc: {blind}\nsubject: listed {self.count}\nthread_id: br-9\n---\nhello\n"
+        # A blind copy of somebody in the group is no secret; nor is what a queue's claimer does.
+        self._put(agent, worktree, text)
+
+    @rule(agent=agents, worktree=worktrees)
+    def claims_from_the_queue(self, agent: str, worktree: str) -> None:
+        self._put(agent, worktree, "---\nkind: claim\nqueue: reviews\n---\n")
+
+    @rule(agent=agents, worktree=worktrees, which=number)
+    def gives_back(self, agent: str, worktree: str, which: int) -> None:
+        if name := self._message(agent, "shop", which)[1]:
+            text = f"---\nkind: give-back\nids: msg_{self._day(name)}_{name[:-3].rpartition('_')[2]}\n---\n"
+            self._put(agent, worktree, text)
+
+    @rule(who=agents, what=st.sampled_from(sorted(LISTS)))
+    def says_who_stands_for_whom(self, who: str, what: str) -> None:
+        self._oversee(LISTS[what].replace("WHO", who))
+
+    def _oversee(self, lines: str) -> None:
         home = self.post.home.post / "shop" / "agents" / "Overseer" / "outbox"
         if home.is_dir():
             self.count += 1
-            (home / f".d{self.count}.md").write_text(f"---\nkind: release\npaths: {path}\nreason: enough\n---\n")
+            (home / f".d{self.count}.md").write_text(f"---\n{lines}---\n")
             (home / f".d{self.count}.md").rename(home / f"d{self.count}.md")
 
     # --- people and their machines
@@ -319,6 +369,7 @@ class Machine(RuleBasedStateMachine):
         self._check_states()
         self._check_blind()
         self._check_leases()
+        self._check_doors()
         post.check_exactly_once()
         post.check_nothing_left()
         post.fsck()
@@ -346,13 +397,17 @@ class Machine(RuleBasedStateMachine):
                 assert len(sent) == (1 if accepted else 0)
 
     def _check_states(self) -> None:
-        """A copy in git only ever advances, and is never gone."""
+        """A copy in git only ever advances, and is gone only where it went back into its queue."""
         now = {}
-        for path in self.post.tree():
+        tree = self.post.tree()
+        queued = {path.rpartition("/")[2] for path in tree if path.startswith(("shop/queues/", "shop/claims/"))}
+        queued |= self.queued
+        self.queued = queued
+        for path in tree:
             parts = path.split("/")
             if len(parts) > 4 and parts[1] == "agents" and parts[3] in FOLDERS:
                 now[parts[2], parts[-1]] = FOLDERS.index(parts[3])
-        assert [copy for copy, state in self.state.items() if now.get(copy, -1) < state] == []
+        assert [copy for copy, state in self.state.items() if now.get(copy, -1) < state and copy[1] not in queued] == []
         self.state = now
 
     def _check_blind(self) -> None:
@@ -369,6 +424,14 @@ class Machine(RuleBasedStateMachine):
                     line for page in pages for line in page.splitlines() if line.startswith(f"-------- {message} ")
                 )
             assert [name for name in names if name in said] == []
+
+    def _check_doors(self) -> None:
+        """What waits at a door is a message of the mailbox, and lies in no folder of whom it waits for."""
+        tree = list(self.post.tree())
+        copies = {(p.split("/")[2], p[:-3].rpartition("_")[2]) for p in tree if "/inbox/" in p or "/read/" in p}
+        known = {path[:-3].rpartition("_")[2] for path in tree if path.startswith("shop/messages/")}
+        waiting = [path[:-5].split("_")[-2:] for path in tree if path.startswith("shop/held/")]
+        assert [one for one in waiting if one[1] not in known or tuple(one) in copies] == []
 
     def _check_leases(self) -> None:
         """One holder at a time, each lease in one place, fences that grow, views that say so, a queue that is fair."""

@@ -68,6 +68,7 @@ def busy(post: Post) -> Post:
     post.settle()
     [name] = post.names("RedCat")[:1]
     post.file("RedCat", name, "read")
+    post.file("BlueLake", post.names("BlueLake")[0], "read")
     post.drop("BlueLake", kind="renew")
     post.settle()
     post.file("RedCat", name, "acked", source="read")
@@ -139,6 +140,20 @@ def test_a_forged_commit_that_looks_like_gitmailds_is_found_by_what_it_did(busy:
     assert {finding.commit for finding in found} == {made}
     assert ("message-changed", path) in codes(busy)
     assert "foreign" not in [finding.code for finding in found]
+
+
+def test_a_copy_that_moved_in_a_commit_of_another_message_is_found_unless_it_is_blind(busy: Post) -> None:
+    (openly,) = (path for path in busy.tree() if path.startswith("shop/agents/RedCat/acked/"))
+    busy.drop("GreenCastle", to="RedCat", bcc="BlueLake", subject="dinner?")
+    busy.settle(10)
+    named = {
+        name: next(p for p in busy.tree() if f"/{name}/inbox/" in p and "dinner" in p) for name in ("RedCat", "BlueLake")
+    }
+    for agent, path in named.items():
+        data = busy.blob(busy.tree()[path])
+        by_hand(busy, {path: None, path.replace("/inbox/", "/read/"): data}, forged("read", agent), as_gitmaild=agent)
+    told = [(finding.code, finding.path) for finding in findings(busy) if "moved" in finding.text]
+    assert openly and told == [("trailers-disagree", named["RedCat"].replace("/inbox/", "/read/"))]
 
 
 def test_a_copy_that_went_back_is_found(busy: Post) -> None:

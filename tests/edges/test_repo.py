@@ -17,7 +17,9 @@ import pytest
 
 from gitmaild.edges import repo as repo_module
 from gitmaild.edges.pack import Pack
-from gitmaild.edges.repo import MAIN, Damaged, Repo, Stale
+from gitmaild.edges.plumbing import Damaged
+from gitmaild.edges.ref import MAIN, Stale
+from gitmaild.edges.repo import Repo
 from gitmaild.model.changeset import Landed, Put
 from gitmaild.model.errors import Verdict
 from tests.edges.mailboxes import START, change, commit, copy_of, files, fsck, git

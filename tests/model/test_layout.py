@@ -88,6 +88,19 @@ def test_any_other_name_is_no_messages_file(name: str) -> None:
 # --- the tree
 
 
+@given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,70}", fullmatch=True), min_size=1, max_size=3), st.text())
+def test_a_file_name_never_rules_out_a_tag_that_the_subject_has(tags: list[str], rest: str) -> None:
+    slug = layout.subject_slug("".join(f"[{tag}] " for tag in tags) + rest)
+    assert all(layout.may_bear(slug, tag) for tag in tags)
+
+
+def test_a_file_name_rules_out_most_tags_that_the_subject_does_not_have() -> None:
+    slug = layout.subject_slug("[br-123] Start: Auth API")
+    assert not layout.may_bear(slug, "br-12")
+    assert not layout.may_bear(slug, "HANDOFF")
+    assert layout.may_bear(layout.subject_slug("x" * 90), "HANDOFF")  # it was cut
+
+
 @given(slugs, agent_names, st.sampled_from(layout.FOLDERS), st.sampled_from(["", "/001", "/999", "/1000"]))
 def test_a_copy_is_recognised_in_any_leaf(project: str, agent: str, folder: str, leaf: str) -> None:
     path = f"{layout.folder(project, agent, folder)}/{HOUR}{leaf}/{NAME}"

@@ -230,6 +230,25 @@ def test_a_blind_copy_that_waits_is_named_nowhere(shop: Shop) -> None:
     assert "GreenCastle: lunch?" in shop.letters("RedCat")
 
 
+def test_many_senders_together_cannot_fill_a_door_either(shop: Shop) -> None:
+    shop.limits = Settings(held_per_contact=1)
+    shop.accepted("RedCat", kind="contact-policy", policy="contacts_only")
+    names = [f"Agent{word}" for word in ("Ab", "Bc", "Cd", "De", "Ef", "Fg", "Gh", "Hi", "Ij", "Jk")]
+    for name in names:
+        shop.accepted(name, kind="register")
+    assert [fate(shop, name) for name in names] == ["held"] * 10
+    assert fate(shop) == "too-many-held"
+
+
+def test_a_wider_policy_in_a_time_of_quiet_lets_mail_in_when_it_is_over(shop: Shop) -> None:
+    shop.accepted("RedCat", kind="contact-policy", policy="contacts_only")
+    fate(shop)
+    shop.accepted("RedCat", kind="dnd", seconds="1h")
+    shop.accepted("RedCat", kind="contact-policy", policy="open")
+    assert len(held(shop)) == 1
+    assert shop.later(3600) == ["dnd: RedCat: over, 1 delivered"]
+
+
 # --- asking first
 
 

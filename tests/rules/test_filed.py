@@ -131,3 +131,15 @@ def test_a_filed_message_goes_to_the_leaf_of_its_own_hour(shop: Shop) -> None:
     change = shop.accepted("RedCat", kind="read", ids=message.id)
     assert change.puts[0].path.startswith("shop/agents/RedCat/read/2026/01/01/00/001/")
     assert shop.accepted("RedCat", kind="ack", ids=message.id).drops == (change.puts[0].path,)
+
+
+@pytest.mark.parametrize("kind", ["read", "ack"])
+def test_a_blind_recipient_who_reads_does_not_tell_the_log_which_message(shop: Shop, kind: str) -> None:
+    open_one = shop.last().id
+    blind = shop.accepted("GreenCastle", to="BlueLake", bcc="RedCat", subject="blind", ack_within="60")
+    its_id = dict(blind.trailers)["Message-Id"]
+    change = shop.accepted("RedCat", kind=kind, ids=f"{its_id}, {open_one}")
+    assert [len(shop.names("RedCat", folder)) for folder in ("inbox", "read" if kind == "read" else "acked")] == [0, 2]
+    assert its_id not in change.message() and dict(change.trailers)["Message-Id"] == open_one
+    assert change.subject == f"{kind}: RedCat: (blind), {open_one}"
+    assert its_id in shop.accepted("BlueLake", kind=kind, ids=its_id).message()

@@ -17,5 +17,9 @@ def test_an_id_that_is_not(text: str) -> None:
     assert not mentions(text, "br-12")
 
 
+def test_nothing_is_named_nowhere() -> None:
+    assert not mentions("br-12", "") and not mentions("", "")
+
+
 def test_a_dot_in_an_id_is_a_dot() -> None:
     assert (mentions("bd-a3f8.1", "bd-a3f8.1"), mentions("bd-a3f8x1", "bd-a3f8.1")) == (True, False)

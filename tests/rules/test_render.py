@@ -16,7 +16,9 @@ from tests.build import a_message, any_text, written
 addresses = st.lists(st.sampled_from(["RedCat", "BlueLake", "everyone", "RedCat@shop-web"]), max_size=4, unique=True).map(
     tuple
 )
-keys = st.text("abcxyz059_-", max_size=12).map("x".__add__) | st.sampled_from(["date", "status", "recipients", "on", "yes"])
+keys = st.text("abcxyz059_-", max_size=12).map("x".__add__) | st.sampled_from(
+    ["date", "status", "recipients", "on", "yes", "tags"]
+)
 extras = st.dictionaries(keys, written | st.lists(written, min_size=1, max_size=3).map(tuple), max_size=3).map(
     lambda found: tuple(found.items())
 )
@@ -34,7 +36,7 @@ messages = st.builds(
     created=st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)),
     importance=st.sampled_from(IMPORTANCE),
     ack_required=st.booleans(),
-    subject=written,
+    subject=written | written.map("[br-1] [HANDOFF] ".__add__),
     cc=addresses,
     in_reply_to=st.just("") | st.just("msg_20260101_00000001"),
     attachments=files,
@@ -74,6 +76,31 @@ def test_a_message_opens_with_its_id() -> None:
         b"---\n"
         b"At noon.\n"
     )
+
+
+def test_tags_of_the_subject_stand_behind_it() -> None:
+    message = a_message(subject="RE: [HANDOFF] [br-123] [007] Auth API", cc=("BlueLake",))
+    header = render.header(message)
+    assert header.endswith(
+        'subject: "RE: [HANDOFF] [br-123] [007] Auth API"\ntags: [HANDOFF, br-123, "007"]\ncc: [BlueLake]\n'
+    )
+    assert yaml.safe_load(header)["tags"] == ["HANDOFF", "br-123", "007"]
+    assert render.parse_message(render.message(message)) == message
+
+
+def test_a_message_from_before_there_were_tags_in_headers_is_read_as_ever() -> None:
+    message = a_message(subject="[br-123] Auth API")
+    old = render.message(message).replace(b"tags: [br-123]\n", b"")
+    assert b"tags" not in old
+    assert render.parse_message(old) == message
+
+
+@pytest.mark.parametrize("subject", ["[br-123] Auth API", "Auth API"])
+@pytest.mark.parametrize("own", ["mine, br-123", ("mine", "br-123"), ""])
+def test_tags_of_the_sender_s_own_stand_as_they_were_written(subject: str, own: str | tuple[str, ...]) -> None:
+    message = a_message(subject=subject, extra=(("labels", "x"), ("tags", own)))
+    assert render.header(message).count("tags:") == 1
+    assert render.parse_message(render.message(message)) == message
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from gitmaild.model.changeset import Changeset, Put
 from gitmaild.model.errors import Refusal
 from gitmaild.model.settings import Settings
 from gitmaild.rules import render
+from gitmaild.rules.parse import parse
 from gitmaild.rules.plan import plan
 from gitmaild.rules.send import copies
-from tests.build import NOW, Shop, a_message, a_send, an_attachment
+from tests.build import NOW, Shop, a_message, a_send, an_attachment, an_envelope
 
 
 @pytest.fixture
@@ -82,6 +83,14 @@ def test_whatever_was_dropped_is_in_the_message(shop: Shop) -> None:
         ack_required=True,
         extra=(("labels", "[a, b]"), ("date", "now")),
         body="a\r\nb\r\n",
+    )
+
+
+@pytest.mark.parametrize("own", ["br-123, HANDOFF", "[br-123, HANDOFF]", "\n- br-123\n- HANDOFF"])
+def test_tags_that_repeat_the_subject_are_the_subject_s(shop: Shop, own: str) -> None:
+    shop.accepted("GreenCastle", to="RedCat", subject="[br-123] [HANDOFF] Auth API", tags=own)
+    assert shop.last() == a_message(
+        id=shop.last().id, created=shop.last().created, thread_id=shop.last().id, subject="[br-123] [HANDOFF] Auth API"
     )
 
 
@@ -197,6 +206,21 @@ def test_a_refusal_over_a_blind_recipient_does_not_tell_the_log_whom(shop: Shop,
     assert note is not None
     assert refusal.field == "bcc" and bcc not in note.message()
     assert bcc in shop.messages("GreenCastle")[0].body
+
+
+@pytest.mark.parametrize("line", ["bcc BlueLake", '"bcc": BlueLake', "-bcc:BlueLake"])
+def test_a_line_that_was_to_name_blind_recipients_is_not_quoted_in_the_log(shop: Shop, line: str) -> None:
+    refusal = parse(f"---\nto: RedCat\n{line}\n---\n".encode(), an_envelope(), Settings())
+    assert isinstance(refusal, Refusal) and "BlueLake" in refusal.reason
+    note = shop.note(refusal, "GreenCastle")
+    assert note is not None and "BlueLake" not in note.message()
+
+
+def test_a_note_to_somebody_else_cannot_be_answered_and_gives_its_subject_to_nobody(shop: Shop) -> None:
+    shop.accepted("GreenCastle", to="RedCat", bcc="BlueLakes", subject="x")
+    (note,) = (message.id for message in shop.messages("GreenCastle"))
+    assert shop.refused("RedCat", to="BlueLake", in_reply_to=note).code == "unknown-message"
+    assert "BlueLakes" in shop.accepted("GreenCastle", to="RedCat", in_reply_to=note).subject
 
 
 # --- bounces

@@ -22,6 +22,7 @@ _COMMANDS = {
     "verify": ("audit", "Was the mailbox rewritten, or edited by hand?", "Office"),
     "rebuild": ("office", "Make desks and indexes anew from the mailbox.", "Office"),
     "service": ("service", "Let systemd or launchd run the daemon.", "Office"),
+    "token": ("token", "Tokens for the HTTP door.", "Office"),
     "guard": ("guard", "Let git refuse commits to what others have reserved.", "Office"),
     "register": ("people", "Join, or say anew what you work on.", "People"),
     "agents": ("people", "Who is here.", "People"),
@@ -52,6 +53,7 @@ _COMMANDS = {
     "release": ("leases", "Let go of leases.", "Leases"),
     "leases": ("leases", "Who holds what, and who waits.", "Leases"),
     "slot": ("leases", "Build slots: leases on a name.", "Leases"),
+    "mcp": ("mcp", "Serve MCP over standard input and output.", "Other"),
     "completion": ("completion", "Print the completion script of a shell.", "Other"),
 }
 

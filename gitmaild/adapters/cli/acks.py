@@ -2,7 +2,6 @@
 
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, say_json
 
@@ -28,10 +27,7 @@ def acks(desk: Desk, *, pending: bool, overdue: bool, mine: bool, sent: bool) ->
     """
     if pending and overdue:
         raise click.UsageError("--pending and --overdue exclude each other: what is overdue is pending too")
-    who = desk.agent if mine or sent else desk.known_agent
-    reader, now = wiring.open_reader(desk.home), wiring.wall_clock()
-    rows = reader.acks(desk.project.slug, now, agent=who, mine=mine or not sent, sent=sent or not mine)
-    rows = [row for row in rows if row["overdue"] or not overdue]
+    rows = desk.ask("acks", {"mine": mine, "sent": sent, "overdue": overdue})
     if desk.as_json:
         say_json(rows)
     else:

@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -13,7 +12,6 @@ import click
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import escaped, fail
-from gitmaild.app import reading
 
 _POLL = 0.2
 _QUIET = 3.0
@@ -24,7 +22,7 @@ desk_of = click.make_pass_decorator(Desk)
 @click.command()
 @click.option("--since", "cursor", default="", metavar="CURSOR", help='Only what came after this event: its "commit".')
 @click.option("--follow", "-f", is_flag=True, help="Go on as things happen, until interrupted.")
-@click.option("--last", type=click.IntRange(1), metavar="N", help="Of what there is now, only the newest N.")
+@click.option("--last", type=click.IntRange(1, 10**9), metavar="N", help="Of what there is now, only the newest N.")
 @click.option("--all-projects", is_flag=True, help="Of every project in this home. Default: of this one.")
 @desk_of
 def events(desk: Desk, *, cursor: str, follow: bool, last: int | None, all_projects: bool) -> None:
@@ -42,8 +40,10 @@ def events(desk: Desk, *, cursor: str, follow: bool, last: int | None, all_proje
     records = wiring.open_records(desk.home)
     project = "" if all_projects else desk.project.slug
     tip = records.reader.tip()
-    found: Iterable[dict[str, object]] = records.events(cursor, tip, project=project)
-    for event in deque(found, maxlen=last) if last else found:
+    found: Iterable[dict[str, object]] = (
+        records.last_events(last, cursor, tip, project=project) if last else records.events(cursor, tip, project=project)
+    )
+    for event in found:
         _line(event)
     while follow:
         sys.stdout.flush()
@@ -73,9 +73,7 @@ def audit(desk: Desk, *, thread_id: str, moment: str | None) -> None:
       gitmaild audit br-123
       gitmaild audit br-123 --at 2026-11-22T15:00:00Z --json
     """
-    now = wiring.wall_clock()
-    at = reading.parse_since(moment, now) if moment else now
-    value = wiring.open_records(desk.home).audit(desk.project.slug, thread_id, at)
+    value = desk.ask("audit", {"thread_id": thread_id, "at": moment})
     desk.answer(value, "\n".join(_audited(value)))
     if not value["messages"]:
         fail(1, f"no messages in thread {thread_id} by {value['at']}")
@@ -98,7 +96,7 @@ def _minute(stamp: str) -> str:
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many findings at most.")
+@click.option("--limit", type=click.IntRange(1, 10**9), default=100, show_default=True, help="So many findings at most.")
 @desk_of
 def verify(desk: Desk, *, limit: int) -> None:
     """Walk every commit of this home's mailbox, and name what was not written by gitmaild. Status 1 where there is any.

@@ -2,11 +2,9 @@
 
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, say, say_json
 from gitmaild.model.contact import POLICIES
-from gitmaild.rules import frontmatter
 
 desk_of = click.make_pass_decorator(Desk)
 
@@ -38,11 +36,10 @@ def policy(desk: Desk, *, policy: str | None) -> None:
       gitmaild contact policy auto
     """
     if policy is None:
-        row = wiring.open_people(desk.home, desk.environment).door(desk.project.slug, desk.agent, wiring.wall_clock())
-        desk.answer({"policy": row["policy"]}, str(row["policy"]))
+        row = desk.ask("contacts", {})
+        desk.answer({"policy": row.policy}, row.policy)
         return
-    receipt = desk.submit("contact-policy", frontmatter.write([("policy", policy)]))
-    desk.answer({"success": True, "status": receipt.text("status"), "policy": policy}, f"policy: {policy}")
+    desk.answer(desk.order("contact_policy", {"policy": policy}), f"policy: {policy}")
 
 
 @contact.command()
@@ -56,9 +53,8 @@ def request(desk: Desk, *, agent: str, reason: str) -> None:
     Example:
       gitmaild contact request RedCat@shop-web --reason 'br-123'
     """
-    receipt = desk.submit("contact-request", frontmatter.write([("agent", agent), ("reason", reason)]))
-    status = receipt.text("status")
-    desk.answer({"success": True, "status": status, "agent": agent}, f"{status}: {agent}")
+    answer = desk.order("contact_request", {"agent": agent, "reason": reason})
+    desk.answer(answer, f"{answer.status}: {agent}")
 
 
 @contact.command()
@@ -71,7 +67,9 @@ def approve(desk: Desk, *, agents: tuple[str, ...]) -> None:
     Example:
       gitmaild contact approve RedCat GreenCastle@shop
     """
-    _said(desk, "contact-approve", agents, "")
+    answer = desk.order("contact_approve", {"agents": agents})
+    told = f"; {len(answer.delivered)} delivered" if answer.delivered else ""
+    desk.answer(answer, f"approved: {', '.join(agents)}{told}")
 
 
 @contact.command()
@@ -85,17 +83,9 @@ def deny(desk: Desk, *, agents: tuple[str, ...], reason: str) -> None:
     Example:
       gitmaild contact deny RedCat --reason 'Ask BlueLake instead.'
     """
-    _said(desk, "contact-deny", agents, reason)
-
-
-def _said(desk: Desk, kind: str, agents: tuple[str, ...], reason: str) -> None:
-    fields: list[tuple[str, frontmatter.Written]] = [("agents", agents)]
-    fields += [("reason", reason)] if reason else []
-    receipt = desk.submit(kind, frontmatter.write(fields))
-    delivered, back = list(receipt.items("delivered")), int(receipt.text("sent_back") or 0)
-    value = {"success": True, "status": receipt.text("status"), "agents": list(agents)}
-    told = f"; {len(delivered)} delivered" if delivered else f"; {back} sent back" if back else ""
-    desk.answer(value | {"delivered": delivered, "sent_back": back}, f"{value['status']}: {', '.join(agents)}{told}")
+    answer = desk.order("contact_deny", {"agents": agents, "reason": reason})
+    told = f"; {answer.sent_back} sent back" if answer.sent_back else ""
+    desk.answer(answer, f"denied: {', '.join(agents)}{told}")
 
 
 @contact.command("list")
@@ -107,21 +97,16 @@ def list_(desk: Desk) -> None:
     Example:
       gitmaild contact list --json
     """
-    row = wiring.open_people(desk.home, desk.environment).door(desk.project.slug, desk.agent, wiring.wall_clock())
+    row = desk.ask("contacts", {})
     if desk.as_json:
         say_json(row)
         return
-    say(f"policy: {row['policy']}" + (f"; not to be disturbed until {row['dnd_until']}" if row["dnd_until"] else ""))
-    said, waits = _rows(row["contacts"]), _rows(row["held"])
-    if said:
-        columns([(str(r["agent"]), str(r["state"]), str(r["at"])[:16], str(r["reason"]) or "-") for r in said])
-    if waits:
+    say(f"policy: {row.policy}" + (f"; not to be disturbed until {row.dnd_until}" if row.dnd_until else ""))
+    if row.contacts:
+        columns([(said.agent, said.state, said.at[:16], said.reason or "-") for said in row.contacts])
+    if row.held:
         say("held:")
-        columns([(str(r["from"]), str(r["id"]), f"until {str(r['until'])[:16]}", str(r["subject"]) or "-") for r in waits])
-
-
-def _rows(value: object) -> list[dict[str, object]]:
-    return value if isinstance(value, list) else []
+        columns([(one.from_, one.id, f"until {one.until[:16]}", one.subject or "-") for one in row.held])
 
 
 @click.command()
@@ -136,8 +121,5 @@ def dnd(desk: Desk, *, state: str, span: str) -> None:
       gitmaild dnd on --for 2h
       gitmaild dnd off
     """
-    fields: list[tuple[str, frontmatter.Written]] = [("on", state == "on")]
-    fields += [("seconds", span)] if span and state == "on" else []
-    receipt = desk.submit("dnd", frontmatter.write(fields))
-    value = {"success": True, "status": receipt.text("status"), "until": receipt.text("until")}
-    desk.answer(value, f"do not disturb: {state}" + (f" until {value['until']}" if state == "on" else ""))
+    answer = desk.order("dnd", {"on": state == "on", "seconds": span or None})
+    desk.answer(answer, f"do not disturb: {state}" + (f" until {answer.until}" if state == "on" else ""))

@@ -2,19 +2,14 @@
 
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.mail import body_of, told
 from gitmaild.adapters.cli.output import columns, fail, say, say_json
-from gitmaild.app.submit import Receipt
+from gitmaild.adapters.client.rows import Row
 from gitmaild.model.directory import GENERAL
 from gitmaild.model.message import IMPORTANCE
-from gitmaild.rules import frontmatter
 
 desk_of = click.make_pass_decorator(Desk)
-
-Fields = list[tuple[str, frontmatter.Written]]
-
 
 # --- roles
 
@@ -43,9 +38,7 @@ def bind(desk: Desk, *, name: str, agent: str | None, about: str | None, lease: 
     Example:
       gitmaild role bind Orchestrator GreenCastle --about 'Hands out the work.' --as Overseer
     """
-    given = (("role", name), ("agent", agent), ("about", about), ("lease_seconds", lease))
-    receipt = desk.submit("role-bind", frontmatter.write([(key, value) for key, value in given if value is not None]))
-    _role(desk, receipt)
+    _role(desk, desk.order("role_bind", {"role": name, "agent": agent, "about": about, "lease_seconds": lease}))
 
 
 @role.command()
@@ -58,12 +51,11 @@ def unbind(desk: Desk, *, name: str) -> None:
     Example:
       gitmaild role unbind Orchestrator --as Overseer
     """
-    _role(desk, desk.submit("role-unbind", frontmatter.write([("role", name)])))
+    _role(desk, desk.order("role_unbind", {"role": name}))
 
 
-def _role(desk: Desk, receipt: Receipt) -> None:
-    value = {"success": True, "status": receipt.text("status"), "role": receipt.text("role"), "agent": receipt.text("agent")}
-    desk.answer(value, f"{value['role']}: {value['agent'] or 'nobody'}")
+def _role(desk: Desk, answer: Row) -> None:
+    desk.answer(answer, f"{answer.role}: {answer.agent or 'nobody'}")
 
 
 @role.command("list")
@@ -75,13 +67,13 @@ def roles(desk: Desk) -> None:
     Example:
       gitmaild role list --json
     """
-    rows = wiring.open_people(desk.home, desk.environment).roles(desk.project.slug)
+    rows = desk.ask("roles", {})
     if desk.as_json:
         say_json(rows)
     elif not rows:
         say("no roles yet: gitmaild role bind ROLE AGENT --as Overseer")
     else:
-        columns([(str(r["role"]), str(r["agent"]) or "nobody", str(r["about"]) or "-") for r in rows])
+        columns([(row.role, row.agent or "nobody", row.about or "-") for row in rows])
 
 
 # --- groups, queues, boards
@@ -183,12 +175,9 @@ def claim(desk: Desk, *, name: str, ids: tuple[str, ...]) -> None:
     Example:
       gitmaild queue claim reviewers
     """
-    fields: Fields = [("queue", name), *((("ids", ids),) if ids else ())]
-    receipt = desk.submit("claim", frontmatter.write(fields))
-    taken = list(receipt.items("ids"))
-    value = {"success": bool(taken), "status": receipt.text("status"), "queue": name, "ids": taken}
-    value |= {"until": receipt.text("until"), "left": int(receipt.text("left") or 0)}
-    desk.answer(value, f"claimed until {value['until']}: {', '.join(taken)}" if taken else f"{name}: nothing there")
+    answer = desk.order("claim", {"queue": name, "ids": ids or None})
+    taken = answer.ids
+    desk.answer(answer, f"claimed until {answer.until}: {', '.join(taken)}" if taken else f"{name}: nothing there")
     if not taken:
         raise click.exceptions.Exit(1)
 
@@ -203,8 +192,7 @@ def give_back(desk: Desk, *, ids: tuple[str, ...]) -> None:
     Example:
       gitmaild queue give-back msg_20261122_7b3dc3a7
     """
-    receipt = desk.submit("give-back", frontmatter.write([("ids", ids)]))
-    desk.answer({"success": True, "status": receipt.text("status"), "ids": list(ids)}, f"returned: {', '.join(ids)}")
+    desk.answer(desk.order("give_back", {"ids": ids}), f"returned: {', '.join(ids)}")
 
 
 @click.group()
@@ -275,28 +263,23 @@ def post(desk: Desk, *, name: str, subject: str, thread: str, importance: str, f
     Example:
       gitmaild post --board general --subject 'Release on Friday' <<< 'No merges after noon.'
     """
-    if not wiring.open_people(desk.home, desk.environment).has_list(desk.project.slug, "board", name):
+    if name not in [row.name for row in desk.ask("lists", {"kind": "board"})]:
         raise click.UsageError(f"no board {name!r}; see gitmaild board list")
-    fields: Fields = [("to", (name,)), ("subject", subject), ("importance", importance)]
-    fields += [("thread_id", thread)] if thread else []
-    told(desk, desk.submit("message", frontmatter.write(fields), body_of(file)))
+    given = {"to": [name], "subject": subject, "importance": importance, "thread_id": thread, "body": body_of(file)}
+    told(desk, desk.order("send", given))
 
 
 def _edit(desk: Desk, kind: str, name: str, members: dict[str, tuple[str, ...]], *said: tuple[str, str | None]) -> None:
-    fields: Fields = [("name", name)]
-    fields += [(key, names) for key, names in members.items() if names]
-    fields += [(key, value) for key, value in said if value is not None]
-    _listed(desk, desk.submit(kind, frontmatter.write(fields)))
+    given = {"name": name} | {key: names or None for key, names in members.items()} | dict(said)
+    _listed(desk, desk.order(kind, given))
 
 
-def _listed(desk: Desk, receipt: Receipt) -> None:
-    status, name, members = receipt.text("status"), receipt.text("name"), list(receipt.items("members"))
-    value = {"success": True, "status": status, "name": name, "members": members}
-    desk.answer(value, f"{status}: {name} {', '.join(members)}".rstrip())
+def _listed(desk: Desk, answer: Row) -> None:
+    desk.answer(answer, f"{answer.status}: {answer.name} {', '.join(answer.members)}".rstrip())
 
 
 def _lists(desk: Desk, kind: str) -> None:
-    rows = wiring.open_people(desk.home, desk.environment).lists(desk.project.slug, kind)
+    rows = desk.ask("lists", {"kind": kind})
     if desk.as_json:
         say_json(rows)
     elif not rows:
@@ -305,24 +288,22 @@ def _lists(desk: Desk, kind: str) -> None:
         columns([_list_row(row) for row in rows])
 
 
-def _list_row(row: dict[str, object]) -> tuple[str, ...]:
-    members = row["members"] if isinstance(row["members"], list) else []
-    count = f"{row['messages']} messages" if "messages" in row else ""
-    return (str(row["name"]), count, ", ".join(members), str(row["about"]) or "-")
+def _list_row(row: Row) -> tuple[str, ...]:
+    count = f"{row.messages} messages" if "messages" in row else ""
+    return (row.name, count, ", ".join(row.members), row.about or "-")
 
 
 def _show(desk: Desk, kind: str, name: str, limit: int) -> None:
-    people = wiring.open_people(desk.home, desk.environment)
-    if not people.has_list(desk.project.slug, kind, name):
+    if name not in [row.name for row in desk.ask("lists", {"kind": kind})]:
         fail(1, f"no {kind} {name!r}; see gitmaild {kind} list")
         raise click.exceptions.Exit(1)
-    rows = people.posted(desk.project.slug, kind, name, limit=limit)
+    rows = desk.ask("posted", {"kind": kind, "name": name, "limit": limit})
     if desk.as_json:
         say_json(rows)
         return
     for row in rows:
-        say(f"-------- {row['id']} · {str(row['created'])[:16].replace('T', ' ')} · {row['from']}")
-        say(f"subject: {row['subject']}\n\n{str(row['body']).strip()}\n")
+        say(f"-------- {row.id} · {row.created[:16].replace('T', ' ')} · {row.from_}")
+        say(f"subject: {row.subject}\n\n{row.body.strip()}\n")
     if not rows:
         say("nothing there")
 
@@ -339,7 +320,7 @@ def _with_list_and_delete(below: click.Group, kind: str) -> None:
     @click.argument("name")
     @desk_of
     def delete(desk: Desk, *, name: str) -> None:
-        _listed(desk, desk.submit(kind, frontmatter.write([("name", name), ("delete", True)])))
+        _listed(desk, desk.order(kind, {"name": name, "delete": True}))
 
 
 for _below, _kind in ((group, "group"), (queue, "queue"), (board, "board")):

@@ -1,6 +1,7 @@
 """handoff: word for one's next self, which remembers nothing."""
 
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -11,7 +12,6 @@ from gitmaild.app import handoffs, reading
 from gitmaild.model.layout import FOLDERS
 from gitmaild.model.names import OVERSEER
 from gitmaild.model.settings import Settings
-from gitmaild.rules import frontmatter
 from gitmaild.rules.parse_people import CONTINUITY
 
 desk_of = click.make_pass_decorator(Desk)
@@ -62,7 +62,7 @@ def handoff(
     if last:
         _print_last(desk, thread or CONTINUITY)
         return
-    said = {
+    said: dict[str, Any] = {
         "completed": completed,
         "remaining": remaining,
         "blockers": blockers,
@@ -70,14 +70,12 @@ def handoff(
         "files": files,
         "tests": tests,
     }
-    lines = "".join(frontmatter.write_lines(key, items) for key, items in said.items() if items)
-    plain = (("iteration", iteration), ("thread_id", thread))
-    lines += frontmatter.write([(key, value) for key, value in plain if value])
-    receipt = desk.submit("handoff", lines, body_of(notes) if notes else "")
+    answer = desk.order(
+        "handoff", said | {"iteration": iteration, "thread_id": thread, "body": body_of(notes) if notes else ""}
+    )
     status = STOP if _is_stopped(desk) else DONE if done else GO_ON
     word = {GO_ON: "go on", DONE: "done", STOP: "stop"}[status]
-    value = {"success": True, "id": receipt.text("id"), "thread_id": receipt.text("thread_id"), "loop": word}
-    desk.answer(value, f"handed off: {value['id']} ({word})")
+    desk.answer(answer | {"loop": word}, f"handed off: {answer.id} ({word})")
     if status:
         raise click.exceptions.Exit(status)
 

@@ -16,15 +16,13 @@ import click
 from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, fail, say
-from gitmaild.app.submit import Receipt
+from gitmaild.adapters.client.rows import Row
 from gitmaild.model.errors import MailError, Refused
 from gitmaild.model.ids import LEASE_ID
 from gitmaild.model.names import OVERSEER
-from gitmaild.rules import fields, frontmatter
+from gitmaild.rules import fields
 
 desk_of = click.make_pass_decorator(Desk)
-
-Row = dict[str, Any]
 
 _POLL = 0.2
 # Signals that end this program: its command gets them instead, and ends first.
@@ -66,38 +64,32 @@ def reserve(desk: Desk, /, *, patterns: tuple[str, ...], shared: bool, exclusive
     """
     if shared and exclusive:
         raise click.UsageError("--shared and --exclusive exclude each other")
-    _reserve(desk, [("paths", patterns)], shared=shared, **options)
+    _reserve(desk, "reserve", patterns, shared=shared, **options)
 
 
-def _reserve(desk: Desk, what: list[tuple[str, frontmatter.Written]], *, shared: bool, **options: Any) -> Row:
+def _reserve(desk: Desk, command: str, things: tuple[str, ...], **options: Any) -> None:
     """Ask for leases and say what became of it; ends the process with status 1 or 3 unless all was granted."""
-    receipt = desk.submit("reserve", _asked(what, shared=shared, **options))
-    status, granted, conflicts = receipt.text("status"), receipt.rows("granted"), receipt.rows("conflicts")
-    value: Row = {"success": status == "granted", "status": status, "granted": granted, "conflicts": conflicts}
-    if status == "waiting":
-        value["position"] = int(receipt.text("position"))
-    desk.answer(value, "\n".join([*map(_granted, granted), *map(_conflict, conflicts), *_way_out(value, what[0][0])]))
-    if status == "waiting":
+    answer = desk.order(command, _asked(command, things, **options))
+    lines = [*map(_granted, answer.granted), *map(_conflict, answer.conflicts), *_way_out(answer, command)]
+    desk.answer(answer, "\n".join(lines))
+    if answer.status == "waiting":
         raise click.exceptions.Exit(3)
-    if status != "granted":
+    if answer.status != "granted":
         raise click.exceptions.Exit(1)
-    return value
 
 
 def _asked(
-    what: list[tuple[str, frontmatter.Written]],
+    command: str,
+    things: tuple[str, ...],
     *,
     shared: bool = False,
     ttl: int | None = None,
     reason: str = "",
     wait: int | None = None,
-    atomic: bool = False,
-    broad: bool = False,
-) -> str:
-    asked = [(key, value) for key, value in (("ttl_seconds", ttl), ("wait_seconds", wait)) if value is not None]
-    asked += [(key, True) for key, value in (("atomic", atomic), ("broad", broad)) if value]
-    lines = [*what, *asked, *([("exclusive", False)] if shared else []), *([("reason", reason)] if reason else [])]
-    return frontmatter.write(lines)
+    **more: bool,
+) -> dict[str, Any]:
+    given = {"ttl_seconds": ttl, "wait_seconds": wait, "exclusive": not shared, "reason": reason}
+    return given | more | {"paths" if command == "reserve" else "slots": things}
 
 
 def _granted(row: Row) -> str:
@@ -108,26 +100,27 @@ def _granted(row: Row) -> str:
 def _conflict(row: Row) -> str:
     held = "wanted first" if "waiting" in row else "held"
     both = f"; both would have {row['witness']}" if row["witness"] else ""
-    why = f": {row['reason']}" if row["reason"] else ""
+    why = f": {' '.join(row['reason'].split())}" if row["reason"] else ""
     return (
         f"conflict: {row['pattern']} is {held} by {row['holder']} ({row['holds']}{both}) until {_clock(row['expires'])}{why}"
     )
 
 
-def _way_out(value: Row, kind: str) -> list[str]:
-    """What to do about conflicts over `paths` or `slots`, as commands."""
+def _way_out(value: Row, command: str) -> list[str]:
+    """What to do about conflicts over paths or slots, as commands."""
     conflicts = value["conflicts"]
     if value["status"] == "waiting":
         return [f"waiting: number {value['position']} in the queue; the grant comes by mail: gitmaild wait"]
     if not conflicts:
         return []
     pattern, holder = conflicts[0]["pattern"], conflicts[0]["holder"]
-    ask = f"gitmaild {'reserve' if kind == 'paths' else 'slot acquire'} {shlex.quote(pattern)}"
+    on_paths = command == "reserve"
+    ask = f"gitmaild {'reserve' if on_paths else 'slot acquire'} {shlex.quote(pattern)}"
     may_i = shlex.quote(f"May I have {pattern}?")
     return [
         "options:",
         f"  1. queue for it: {ask} --wait 3600",
-        f"  2. take {'other files' if kind == 'paths' else 'another'}, or ask {holder}: "
+        f"  2. take {'other files' if on_paths else 'another'}, or ask {holder}: "
         f"gitmaild send --to {holder} --subject {may_i}",
         f"  3. share it, where {holder} shares it too: {ask} --shared",
     ]
@@ -149,29 +142,28 @@ def renew(desk: Desk, *, what: tuple[str, ...], extend: int | None) -> None:
       gitmaild renew
       gitmaild renew 'src/api/**' --extend 1800
     """
-    lines = _named(what) + (frontmatter.write([("extend_seconds", extend)]) if extend else "")
-    _told(desk, "renewed", desk.submit("renew", lines))
+    _told(desk, desk.order("renew", _named(what) | {"extend_seconds": extend}))
 
 
-def _named(what: tuple[str, ...]) -> str:
+def _named(what: tuple[str, ...]) -> dict[str, Any]:
     ids = tuple(word for word in what if LEASE_ID.fullmatch(word))
     paths = tuple(word for word in what if word not in ids)
-    return "".join(frontmatter.write([(key, names)]) for key, names in (("leases", ids), ("paths", paths)) if names)
+    return {key: names for key, names in (("leases", ids), ("paths", paths)) if names}
 
 
-def _told(desk: Desk, verb: str, receipt: Receipt) -> None:
-    rows = receipt.rows("leases")
+def _told(desk: Desk, answer: Row) -> None:
+    verb, rows = answer.status, answer.leases
     lines = [f"{verb}: {row.get('pattern') or row.get('slot')} until {_clock(row['expires'])} ({row['id']})" for row in rows]
     if verb == "released":
         lines = [f"released: {row.get('pattern') or row.get('slot')} ({row['id']})" for row in rows]
         lines.append(f"{len(rows)} lease{'' if len(rows) == 1 else 's'} released")
-        withdrawn = int(receipt.text("withdrawn") or 0)
+        withdrawn = answer.get("withdrawn", 0)
         lines += [f"{withdrawn} request{'' if withdrawn == 1 else 's'} taken out of the queue"] if withdrawn else []
     lines += [
         f"not renewed, since somebody waits for it: {row.get('pattern') or row.get('slot')}"
-        for row in receipt.rows("wanted")
+        for row in answer.get("wanted", ())
     ]
-    desk.answer({"success": True, "status": verb, "count": len(rows), "leases": rows}, "\n".join(lines))
+    desk.answer(answer, "\n".join(lines))
 
 
 @click.command()
@@ -190,8 +182,8 @@ def release(desk: Desk, *, what: tuple[str, ...], force: bool, why: str) -> None
     """
     if force and not (what and why):
         raise click.UsageError("--force takes the leases to end, and --why")
-    lines = _named(what) + (frontmatter.write([("reason", why)]) if why else "")
-    _told(desk, "released", desk.submit("release", lines, agent=OVERSEER if force and not desk.chosen_name else ""))
+    agent = OVERSEER if force and not desk.chosen_name else ""
+    _told(desk, desk.order("release", _named(what) | {"reason": why}, agent=agent))
 
 
 @click.command()
@@ -199,7 +191,7 @@ def release(desk: Desk, *, what: tuple[str, ...], force: bool, why: str) -> None
 @click.option("--all", "ended", is_flag=True, help="Those that were released or expired as well, newest first.")
 @click.option("--soon", type=Span(), metavar="S", help="Only those that end within so long.")
 @click.option("--reason", default="", metavar="R", help="Only those whose reason holds this.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10**9), default=100, show_default=True)
 @desk_of
 def leases(desk: Desk, *, mine: bool, ended: bool, soon: int | None, reason: str, limit: int) -> None:
     """List who holds what, until when, and who waits.
@@ -210,10 +202,8 @@ def leases(desk: Desk, *, mine: bool, ended: bool, soon: int | None, reason: str
       gitmaild leases --mine --soon 300 --json
       gitmaild leases --all --reason br-123
     """
-    holder = desk.agent if mine else ""
-    reader, now = wiring.open_reader(desk.home), wiring.wall_clock()
-    found = reader.leases(desk.project.slug, now, holder=holder, ended=ended, soon=soon, reason=reason, limit=limit)
-    waiting = reader.waiting(desk.project.slug) if not (mine or soon or reason) else []
+    found = desk.ask("leases", {"mine": mine, "ended": ended, "soon": soon, "reason": reason, "limit": limit})
+    waiting = desk.ask("waiting", {}) if not (mine or soon or reason) else []
     if desk.as_json:
         desk.answer(found, "")
         return
@@ -259,7 +249,7 @@ def acquire(desk: Desk, /, *, names: tuple[str, ...], shared: bool, **options: A
     Example:
       gitmaild slot acquire frontend-build --ttl 30m
     """
-    _reserve(desk, [("slots", names)], shared=shared, **options)
+    _reserve(desk, "acquire_slot", names, shared=shared, **options)
 
 
 @slot.command("renew")
@@ -273,8 +263,7 @@ def renew_slot(desk: Desk, *, names: tuple[str, ...], extend: int | None) -> Non
     Example:
       gitmaild slot renew frontend-build --extend 1800
     """
-    lines = frontmatter.write([("slots", names), *([("extend_seconds", extend)] if extend else [])])
-    _told(desk, "renewed", desk.submit("renew", lines))
+    _told(desk, desk.order("renew_slot", {"slots": names, "extend_seconds": extend}))
 
 
 @slot.command("release")
@@ -287,7 +276,7 @@ def release_slot(desk: Desk, *, names: tuple[str, ...]) -> None:
     Example:
       gitmaild slot release frontend-build
     """
-    _told(desk, "released", desk.submit("release", frontmatter.write([("slots", names)])))
+    _told(desk, desk.order("release_slot", {"slots": names}))
 
 
 @slot.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -323,13 +312,12 @@ def run(desk: Desk, *, name: str, ttl: int, wait: int | None, reason: str, comma
 
 def _take_slot(desk: Desk, name: str, *, ttl: int, wait: int | None, reason: str) -> None:
     """Hold the slot, or end: status 1 where somebody else has it, after waiting for it where that was asked for."""
-    what: list[tuple[str, frontmatter.Written]] = [("slots", (name,))]
-    receipt = desk.submit("reserve", _asked(what, ttl=ttl, wait=wait, reason=reason))
-    status = receipt.text("status")
+    answer = desk.order("acquire_slot", _asked("acquire_slot", (name,), ttl=ttl, wait=wait, reason=reason))
+    status = answer.status
     if status == "waiting":
         status = "granted" if _wait_for(desk, name, wait or 0) else "conflict"
     if status != "granted":
-        held: Row = receipt.rows("conflicts")[0]
+        held = answer.conflicts[0]
         fail(1, f"slot {name} is held by {held['holder']} until {_clock(held['expires'])}")
         raise click.exceptions.Exit(1)
 
@@ -341,7 +329,7 @@ def _wait_for(desk: Desk, name: str, seconds: int) -> bool:
         with contextlib.suppress(MailError, OSError):
             # Where no daemon runs, nobody else would end a lease and hand it on.
             wiring.serve_once(desk.home, desk.environment, [])
-        own = wiring.open_reader(desk.home).leases(desk.project.slug, wiring.wall_clock(), holder=desk.agent)
+        own = desk.ask("leases", {"mine": True})
         if any(row.get("slot") == name for row in own):
             return True
         time.sleep(_POLL)
@@ -385,13 +373,13 @@ def _keep(desk: Desk, name: str, ttl: int, done: threading.Event) -> None:
     """Renew the slot at every third of its term, until `done`."""
     while not done.wait(ttl / 3):
         try:
-            desk.submit("renew", frontmatter.write([("slots", (name,))]))
+            desk.order("renew_slot", {"slots": (name,)})
         except (Refused, MailError, OSError, click.exceptions.Exit) as error:
             sys.stderr.write(f"gitmaild: slot {name} was not renewed: {error}\n")
 
 
 def _give_back(desk: Desk, name: str) -> None:
     try:
-        desk.submit("release", frontmatter.write([("slots", (name,))]))
+        desk.order("release_slot", {"slots": (name,)})
     except (Refused, MailError, OSError, click.exceptions.Exit) as error:
         sys.stderr.write(f"gitmaild: slot {name} was not released: {error}\n")

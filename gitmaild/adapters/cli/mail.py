@@ -1,23 +1,18 @@
 """send, reply, inbox, show, read, ack, wait."""
 
 import sys
-import time
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, fail, say, say_json
-from gitmaild.app import reading
+from gitmaild.adapters.client import answers
+from gitmaild.adapters.client.rows import Row
 from gitmaild.app.reading import Entry
-from gitmaild.app.submit import Receipt
-from gitmaild.model.layout import FOLDERS
+from gitmaild.model.errors import Refused
 from gitmaild.model.message import IMPORTANCE, Message
-from gitmaild.rules import frontmatter
-
-_POLL = 0.1
 
 desk_of = click.make_pass_decorator(Desk)
 # `click.Path` takes `-` for standard input where it may.
@@ -86,15 +81,15 @@ def send(
     files = [(Path(path).name, Path(path).read_bytes()) for path in attach]
     if len(dict(files)) < len(files):
         raise click.UsageError("two attachments have one name; rename one of them")
-    fields: list[tuple[str, frontmatter.Written]] = [
-        (key, names) for key, names in (("to", _names(to)), ("cc", _names(cc)), ("bcc", _names(bcc))) if names
-    ]
-    fields += [("subject", subject), ("importance", importance)]
-    fields += [(key, value) for key, value in (("thread_id", thread), ("request_id", request_id)) if value]
-    fields += [("ack_required", True)] if ack else []
-    fields += [("ack_within", ack_within)] if ack_within else []
-    fields += [("attachments", tuple(name for name, _ in files))] if files else []
-    told(desk, desk.submit("message", frontmatter.write(fields), body_of(file), attachments=files))
+    given: dict[str, Any] = {
+        "to": _names(to) or None,
+        "cc": _names(cc) or None,
+        "bcc": _names(bcc) or None,
+        "subject": subject,
+    }
+    given |= {"thread_id": thread, "importance": importance, "ack_required": ack, "ack_within": ack_within or None}
+    given |= {"request_id": request_id, "body": body_of(file)}
+    told(desk, desk.order("send", given, attach=files))
 
 
 @click.command()
@@ -114,30 +109,16 @@ def reply(desk: Desk, *, message_id: str, to_all: bool, subject: str, importance
       gitmaild reply --all msg_20261122_7b3dc3a7 answer.md
     """
     message = _found(desk, message_id).message
-    fields: list[tuple[str, frontmatter.Written]] = [("in_reply_to", message.id), ("importance", importance)]
-    if to_all:
-        others = [name for name in dict.fromkeys((message.sender, *message.to)) if name != desk.agent]
-        copied = tuple(name for name in message.cc if name != desk.agent and name not in others)
-        fields += [("to", tuple(others) or (desk.agent,))] + ([("cc", copied)] if copied else [])
-    fields += [("subject", subject)] if subject else []
-    fields += [("ack_required", True)] if ack else []
-    told(desk, desk.submit("message", frontmatter.write(fields), body_of(file)))
+    given = {"id": message.id, "all": to_all, "subject": subject, "importance": importance, "ack_required": ack}
+    told(desk, desk.order("reply", given | {"body": body_of(file)}))
 
 
-def told(desk: Desk, receipt: Receipt) -> None:
+def told(desk: Desk, answer: Row) -> None:
     """The answer to a send."""
-    recipients = [dict(zip(("name", "state"), text.split(" ", 1), strict=False)) for text in receipt.items("recipients")]
-    value = {
-        "id": receipt.text("id"),
-        "thread_id": receipt.text("thread_id"),
-        "status": receipt.text("status"),
-        "recipients": recipients,
-    }
-    ignored = receipt.items("ignored")
-    lines = [f"{value['status']}: {value['id']} (thread {value['thread_id']})"]
-    lines += [f"  {row['name']}: {row.get('state', '')}" for row in recipients]
-    lines += [f"  ignored field: {text}" for text in ignored]
-    desk.answer(value | ({"ignored": list(ignored)} if ignored else {}), "\n".join(lines))
+    lines = [f"{answer.status}: {answer.id} (thread {answer.thread_id})"]
+    lines += [f"  {row.name}: {row.get('state', '')}" for row in answer.recipients]
+    lines += [f"  ignored field: {text}" for text in answer.get("ignored", ())]
+    desk.answer(answer, "\n".join(lines))
 
 
 @click.command()
@@ -176,23 +157,18 @@ def inbox(
       gitmaild inbox --from Deacon,@dogs
       gitmaild inbox --thread continuity --limit 1 --bodies --json
     """
-    entries = reading.inbox(
-        desk.own_root,
-        desk.agent,
-        folders=FOLDERS if everything or thread else FOLDERS[:1],
-        least=least,
-        only="urgent" if urgent else "",
-        since=reading.parse_since(since, datetime.now(UTC)) if since else None,
-        thread=thread,
-        tag=tag,
-        senders=_senders(desk, _names(senders)) if senders else None,
+    entries = answers.listed(
+        desk,
         limit=limit,
+        urgent=urgent,
+        least=least,
+        since=since or "",
+        thread_id=thread,
+        tag=tag,
+        everything=everything,
+        senders=",".join(senders),
     )
     _listed(desk, entries, bodies=bodies)
-
-
-def _senders(desk: Desk, names: tuple[str, ...]) -> list[str]:
-    return wiring.open_people(desk.home, desk.environment).standing_for(desk.project.slug, names)
 
 
 def _listed(desk: Desk, entries: list[Entry], *, bodies: bool = False) -> None:
@@ -224,8 +200,7 @@ def show(desk: Desk, *, message_id: str) -> None:
     """
     entry = _found(desk, message_id)
     if desk.as_json:
-        more = {"in_reply_to": entry.message.in_reply_to, "attachments": list(entry.message.attachments)}
-        say_json(entry.fields(body=True) | more)
+        say_json(answers.shown(entry))
     else:
         say(page(entry.message).rstrip("\n"))
 
@@ -239,14 +214,12 @@ def page(message: Message) -> str:
 def _found(desk: Desk, message_id: str) -> Entry:
     """A message from the desk, else from the mailbox. Ends the process with status 1 where there is none."""
     try:
-        entry = reading.find(desk.root_of(desk.agent), desk.agent, message_id)
-    except click.UsageError:
-        entry = None  # nobody's desk: a person who looks something up
-    message = entry.message if entry else wiring.open_reader(desk.home).message(desk.project.slug, message_id)
-    if message is None:
-        fail(1, f"there is no message {message_id} in project {desk.project.slug}; list yours with gitmaild inbox --all")
-        raise click.exceptions.Exit(1)
-    return entry or Entry(message, "", "")
+        return answers.found(desk, message_id)
+    except Refused as refused:
+        if refused.code != "no-message":
+            raise
+        fail(1, f"{refused.reason}; {refused.mend}")
+        raise click.exceptions.Exit(1) from None
 
 
 @click.command()
@@ -276,9 +249,8 @@ def ack(desk: Desk, *, ids: tuple[str, ...]) -> None:
 
 
 def _file(desk: Desk, kind: str, ids: tuple[str, ...]) -> None:
-    receipt = desk.submit(kind, frontmatter.write([("ids", ids)]))
-    value = {"status": receipt.text("status"), "ids": list(ids)}
-    desk.answer(value, f"{'acknowledged' if kind == 'ack' else 'read'}: {', '.join(ids)}")
+    done = f"{'acknowledged' if kind == 'ack' else 'read'}: {', '.join(ids)}"
+    desk.answer(desk.order(kind, {"ids": ids}), done)
 
 
 @click.command()
@@ -293,14 +265,9 @@ def wait(desk: Desk, *, timeout: float) -> None:
     Example:
       gitmaild wait --timeout 300 && gitmaild inbox
     """
-    root, until = desk.own_root, time.monotonic() + timeout
-    while True:
-        root.forget()
-        if entries := reading.inbox(root, desk.agent, limit=20):
-            _listed(desk, entries)
-            return
-        if time.monotonic() >= until:
-            if desk.as_json:
-                say_json([])
-            raise click.exceptions.Exit(1)
-        time.sleep(min(_POLL, max(until - time.monotonic(), 0.0)))
+    entries = answers.awaited(desk, timeout=timeout)
+    if not entries:
+        if desk.as_json:
+            say_json([])
+        raise click.exceptions.Exit(1)
+    _listed(desk, entries)

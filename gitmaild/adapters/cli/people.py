@@ -1,17 +1,11 @@
 """register, agents, whois, retire."""
 
-from typing import TYPE_CHECKING
-
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, fail, say, say_json
-from gitmaild.model.names import OVERSEER, check_name
-from gitmaild.rules import frontmatter
-
-if TYPE_CHECKING:
-    from gitmaild.rules.mailbox import Profile
+from gitmaild.model.errors import Refused
+from gitmaild.model.names import OVERSEER
 
 desk_of = click.make_pass_decorator(Desk)
 
@@ -30,16 +24,8 @@ def register(desk: Desk, *, name: str | None, program: str | None, model: str | 
       gitmaild register GreenCastle --program 'Claude Code' --model 'Opus 4.5' --task 'Backend API'
       gitmaild register
     """
-    name = name or desk.chosen_name or wiring.open_reader(desk.home).free_name(desk.project.slug)
-    check_name(name)
-    given = (("program", program), ("model", model), ("task_description", task))
-    fields: list[tuple[str, frontmatter.Written]] = [(key, value) for key, value in given if value is not None]
-    receipt = desk.submit("register", frontmatter.write(fields), agent=name)
-    keys = ("agent_name", "program", "model", "task_description", "registered")
-    value = {"success": True} | {key: receipt.text(key) for key in keys}
-    desk.answer(
-        value | {"desk": f"{desk.root_of(name).path}/agents/{name}"}, f"registered: {name} (project {desk.project.slug})"
-    )
+    answer = desk.order("register", {"program": program, "model": model, "task_description": task}, agent=name or "")
+    desk.answer(answer, f"registered: {answer.agent_name} (project {desk.project.slug})")
 
 
 @click.command()
@@ -51,13 +37,13 @@ def agents(desk: Desk) -> None:
     Example:
       gitmaild agents --json
     """
-    profiles = wiring.open_reader(desk.home).agents(desk.project.slug)
+    profiles = desk.ask("agents", {})
     if desk.as_json:
-        say_json([_shown(profile) for profile in profiles])
+        say_json(profiles)
         return
     if not profiles:
         say("nobody has registered yet")
-    columns([(p.name, p.state, " ".join(w for w in (p.program, p.model) if w), p.task_description) for p in profiles])
+    columns([(p.agent_name, p.state, " ".join(w for w in (p.program, p.model) if w), p.task_description) for p in profiles])
 
 
 @click.command()
@@ -70,15 +56,17 @@ def whois(desk: Desk, *, name: str) -> None:
     Example:
       gitmaild whois GreenCastle
     """
-    reader = wiring.open_reader(desk.home)
-    profile = reader.profile(desk.project.slug, name)
-    if profile is None:
-        fail(1, f"no agent {name!r} in project {desk.project.slug}{reader.guess(desk.project.slug, name)}")
-        raise click.exceptions.Exit(1)
+    try:
+        profile = desk.ask("whois", {"name": name})
+    except Refused as refused:
+        if refused.code != "no-agent":
+            raise
+        fail(1, refused.reason)
+        raise click.exceptions.Exit(1) from None
     if desk.as_json:
-        say_json(_shown(profile))
+        say_json(profile)
     else:
-        columns([(key, str(value)) for key, value in _shown(profile).items() if value])
+        columns([(key, str(value)) for key, value in profile.items() if value])
 
 
 @click.command()
@@ -94,11 +82,5 @@ def retire(desk: Desk, *, name: str, reason: str) -> None:
     Example:
       gitmaild retire GreenCastle --reason 'the API is done'
     """
-    fields: list[tuple[str, frontmatter.Written]] = [("agent", name)]
-    fields += [("reason", reason)] if reason else []
-    desk.submit("retire", frontmatter.write(fields), agent=desk.agent if desk.chosen_name else OVERSEER)
-    desk.answer({"success": True, "agent_name": name, "state": "retired"}, f"retired: {name}")
-
-
-def _shown(profile: "Profile") -> dict[str, object]:
-    return {key: value for key, value in profile.fields() if key != "reason" or value}
+    who = desk.agent if desk.chosen_name else OVERSEER
+    desk.answer(desk.order("retire", {"agent": name, "reason": reason}, agent=who), f"retired: {name}")

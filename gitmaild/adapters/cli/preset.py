@@ -4,8 +4,10 @@ import click
 
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import columns, fail, say, say_json
+from gitmaild.model.errors import Refused
 from gitmaild.model.names import OVERSEER
 from gitmaild.model.preset import Entry, Step
+from gitmaild.rules import frontmatter
 from gitmaild.rules import preset as rules
 from gitmaild.wiring import presets as wiring
 
@@ -99,12 +101,14 @@ def apply(desk: Desk, *, name: str, bindings: tuple[str, ...], dry_run: bool) ->
 
 
 def _submit(desk: Desk, step: Step, agent: str, done: str) -> None:
-    try:
-        desk.submit(*rules.drop(step.entry), agent=agent)
-    except click.exceptions.Exit:
-        # Queued. What follows may build on it, so it is not dropped before the answer.
-        fail(3, f"{done}; once it is answered, apply the preset again: what is so already is left alone")
-        raise
+    kind, lines = rules.drop(step.entry)
+    receipt = desk.submit(kind, frontmatter.write([("kind", kind)]) + lines, "", agent=agent)
+    if receipt.refusal is not None:
+        raise Refused(receipt.refusal)
+    if receipt.is_queued:
+        # What follows may build on it, so it is not dropped before the answer.
+        fail(3, f"queued, {done}; once it is answered, apply the preset again: what is so already is left alone")
+        raise click.exceptions.Exit(3)
 
 
 def _entry(entry: Entry) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 import re
 import sys
-from datetime import UTC, datetime
 
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import clean, fail, say, say_json
-from gitmaild.app.answers import Found, Question
+from gitmaild.adapters.client import answers
+from gitmaild.app.answers import Found
 from gitmaild.model.errors import Refused
 
 desk_of = click.make_pass_decorator(Desk)
@@ -29,7 +28,7 @@ class _Words(click.Command):
 @click.command(cls=_Words)
 @click.argument("words", nargs=-1, required=True, metavar="QUERY...")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over so many: the next page.")
+@click.option("--offset", type=click.IntRange(0, 10**9), default=0, help="Pass over so many: the next page.")
 @click.option("--sort", type=click.Choice(("date", "relevance")), default="date", show_default=True)
 @desk_of
 def search(desk: Desk, *, words: tuple[str, ...], limit: int, offset: int, sort: str) -> None:
@@ -63,11 +62,8 @@ def search(desk: Desk, *, words: tuple[str, ...], limit: int, offset: int, sort:
       gitmaild --as RedCat search is:unread importance:high
     """
     text = words[0].strip() if len(words) == 1 else " ".join(_quoted(word.strip()) for word in words)
-    question = Question(
-        desk.project.slug, text, datetime.now(UTC), limit, offset, "newest" if sort == "date" else "relevance"
-    )
     try:
-        answer = wiring.search(desk.home, desk.environment, question, lambda: desk.agent)
+        answer = answers.searched(desk, query=text, limit=limit, offset=offset, sort=sort)
     except Refused as refused:
         if column := _COLUMN.match(refused.refusal.reason):
             _aside(f"  {text}\n  {' ' * (int(column[1]) - 1)}^")

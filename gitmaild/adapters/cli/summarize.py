@@ -2,12 +2,9 @@
 
 import click
 
-from gitmaild import wiring
 from gitmaild.adapters.cli.desk import Desk
 from gitmaild.adapters.cli.output import fail
-from gitmaild.model.errors import MailError
-from gitmaild.rules.pages import section
-from gitmaild.rules.summary import as_text, summary
+from gitmaild.rules.summary import as_text
 
 desk_of = click.make_pass_decorator(Desk)
 
@@ -28,20 +25,12 @@ def summarize(desk: Desk, *, thread_id: str, plain: bool) -> None:
       gitmaild summarize br-123 --plain --json
       GITMAILD_SUMMARIZER='claude -p' gitmaild summarize br-123
     """
-    reader = wiring.open_reader(desk.home)
-    messages = reader.thread(desk.project.slug, thread_id)
-    if not messages:
-        desk.answer({"thread_id": thread_id, "messages": 0}, "")
+    told = desk.ask("summarize", {"thread_id": thread_id, "plain": plain})
+    if not told.messages:
+        desk.answer(told, "")
         fail(1, f"no messages in thread {thread_id}; gitmaild inbox --all lists yours, ids are compared exactly")
         raise click.exceptions.Exit(1)
-    told = summary(thread_id, messages, reader.thread_acks(desk.project.slug, messages))
-    program = None if plain else wiring.summarizer(desk.home, desk.environment)
-    text = ""
-    if program:
-        tip = f"{desk.project.slug} {thread_id} {len(messages)} {messages[-1].id}"
-        try:
-            text = program.ask(tip, "\n".join(map(section, messages)))
-            told |= {"by": program.command[0], "text": text}
-        except MailError as error:
-            fail(0, f"{error}; this is what can be told without it")
+    if note := told.pop("note", ""):
+        fail(0, note)
+    text = told.get("text", "")
     desk.answer(told, f"{text}\n{as_text(told)}" if text else as_text(told))

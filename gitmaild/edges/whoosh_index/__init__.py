@@ -39,6 +39,8 @@ _SEGMENTS, _AT_ONCE, _MERGED = 64, 32, 20_000
 # The best are chosen among this many of the newest.
 _JUDGED = 10_000
 _BULK = 200
+# So many segments are opened before the pages that were read for it are given back.
+_OPENED = 16
 _PATIENCE, _PAUSE = 4, 0.005
 _DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -54,11 +56,11 @@ class WhooshIndex:
     def __init__(self, directory: Path, *, segments: int = _SEGMENTS, apart: bool = True) -> None:
         self._directory, self._most, self._apart = directory, segments, apart
         self._storage: Any = None
+        self._schema = schema()  # one for all segments
         self._writing = False
         self._manifest = Manifest("", -1, "")
         self._stamp = (0, 0)
         self._segments: list[Segment] = []
-        self._marks: set[int] | None = None
         self._merging: tuple[list[str], dict[str, frozenset[int]], subprocess.Popen[bytes] | None] | None = None
 
     def open(self, *, writing: bool) -> None:
@@ -106,8 +108,6 @@ class WhooshIndex:
                         names=(row.key, row.oid),
                     )
                 self._commit(writer, checkpoint, merge=False)
-            if self._marks is not None:
-                self._marks.update(mark(row.key) for row in rows)
 
     def newest(self, query: Query) -> Iterator[Hit]:
         """Every document that matches, newest first, found as they are asked for.
@@ -163,7 +163,7 @@ class WhooshIndex:
         if self._merging is not None and self._merging[2] is not None:
             self._merging[2].kill()
             self._merging[2].wait()
-        self._merging = self._storage = self._marks = None
+        self._merging = self._storage = None
         self._segments = []
         self._writing = False
 
@@ -212,10 +212,21 @@ class WhooshIndex:
             raise IndexDamaged("the search index lacks a segment")
         files.check(self._directory, manifest, parts)
         known = {(segment.name, segment.deleted): segment for segment in self._segments}
-        self._segments = [
-            known.get((s.segment_id(), frozenset(s.deleted_docs()))) or Segment(self._storage, schema(), s) for s in found
-        ]
+        self._segments = self._opened(found, known)
         self._manifest, self._stamp = manifest, stamp
+
+    def _opened(self, found: list[Any], known: dict[tuple[str, frozenset[int]], Segment]) -> list[Segment]:
+        segments, new = [], 0
+        for one in found:
+            segment = known.get((one.segment_id(), frozenset(one.deleted_docs())))
+            if segment is None:
+                segment, new = Segment(self._storage, self._schema, one), new + 1
+                # What is read to open them would count as this process's memory, a fifth of a megabyte for each.
+                if new % _OPENED == 0:
+                    self._storage.let_go()
+            segments.append(segment)
+        self._storage.let_go()
+        return segments
 
     def _finished(self, manifest: Manifest, newest: int) -> Manifest:
         """The manifest of a commit that nobody lived to describe."""
@@ -226,11 +237,9 @@ class WhooshIndex:
 
     def _dead(self, keys: list[str]) -> list[int]:
         """The numbers, over all segments, of documents that these keys have now."""
-        if self._marks is None:
-            self._marks = {found for segment in self._segments for found in segment.marks}
-        marks = {mark(key) for key in keys} & self._marks
+        marks = {mark(key) for key in keys}
         dead, base = [], 0
-        for segment in self._segments if marks else ():
+        for segment in self._segments:
             dead += [base + number for number in segment.numbers(marks)]
             base += segment.count
         return dead

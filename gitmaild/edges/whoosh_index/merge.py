@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,41 @@ from gitmaild.edges.whoosh_index.codec import Codec, Storage, schema
 
 NAME = "MAIN"
 _DRAFT = "merge.tmp"
+# What was read of the files is given back after so many terms.
+_TERMS = 1_000
+
+
+class _Postings:
+    """In the place of Whoosh's pool, which would collect and sort the postings: those of a segment are in order."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._sources: list[tuple[Any, int, dict[int, int] | None]] = []
+
+    def add_reader(self, reader: Any, base: int, numbers: dict[int, int] | None) -> None:
+        """Its documents are counted from `base`, or have other `numbers` where some of them are deleted."""
+        self._sources.append((reader, base, numbers))
+
+    def iter_postings(self) -> Iterator[tuple[str, bytes, int, float, bytes]]:
+        terms = merge(*(_terms(reader, at) for at, (reader, _, _) in enumerate(self._sources)))
+        for count, (field, text, at) in enumerate(terms):
+            if count % _TERMS == 0:
+                self._storage.let_go()
+            reader, base, numbers = self._sources[at]
+            found = reader.postings(field, text)
+            while found.is_active():
+                number = found.id()
+                yield field, text, numbers[number] if numbers is not None else base + number, found.weight(), found.value()
+                found.next()
+
+    def cleanup(self) -> None:
+        for reader, _, _ in self._sources:
+            reader.close()
+        self._sources.clear()
+
+
+def _terms(reader: Any, at: int) -> Iterator[tuple[str, bytes, int]]:
+    return ((field, text, at) for field, text in reader.all_terms())
 
 
 def make(directory: Path, names: list[str]) -> None:
@@ -30,10 +67,12 @@ def make(directory: Path, names: list[str]) -> None:
     segments = {s.segment_id(): s for s in TOC.read(storage, NAME, schema=schema()).segments}
     # Not compound: that would be written twice.
     writer = SegmentWriter(FileIndex.create(Storage(str(draft)), schema(), NAME), codec=Codec(), compound=False)
+    writer.pool = postings = _Postings(storage)
     for name in names:
-        reader = SegmentReader(storage, schema(), segments[name], codec=Codec())
-        writer.add_reader(reader)
-        reader.close()
+        reader, base = SegmentReader(storage, schema(), segments[name], codec=Codec()), writer.docnum
+        postings.add_reader(reader, base, writer.write_per_doc(set(schema().names()), reader))
+        storage.let_go()
+    writer._added = True  # as Whoosh's own `add_reader` does
     writer.commit(merge=False)
 
 
