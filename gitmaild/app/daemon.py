@@ -84,6 +84,7 @@ class Daemon:
         self._failures = 0
         self._failed_with: set[str] = set()
         self._begun = self._to_rebuild = False
+        self._turned = monotonic()
 
     # --- life
 
@@ -126,6 +127,7 @@ class Daemon:
 
     def turn(self, hints: list[Hint]) -> int:
         """Look where hints point, scan when it is time, take what is ready; how many commands were answered."""
+        self._turned = self._monotonic()
         self._feed()
         self._look_at_clock()
         hints, self._hints = [*self._hints, *hints], []
@@ -208,6 +210,10 @@ class Daemon:
     def idle_for(self) -> float:
         """Seconds until something may be ready in some outbox; infinite where nothing waits."""
         return self._outboxes.next_look() - self._monotonic()
+
+    def still_for(self) -> float:
+        """Seconds since the loop last began a round. For any thread."""
+        return self._monotonic() - self._turned
 
     def state(self) -> dict[str, Any]:
         """What `gitmaild status` shows of a running daemon."""

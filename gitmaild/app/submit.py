@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitmaild.app.reading import check_desk
 from gitmaild.model.drop import Hint, How
-from gitmaild.model.errors import MailError, Refusal, Verdict
+from gitmaild.model.errors import MailError, Refusal, Verdict, refuse
 from gitmaild.model.message import Value
 from gitmaild.rules import frontmatter
 
@@ -83,7 +83,7 @@ def submit(
     if not is_joining:
         check_desk(root, agent)
     outbox = f"agents/{agent}/outbox"
-    files = {f"{outbox}/files/{name}": data for name, data in attachments}
+    files = {f"{outbox}/files/{_bare(name)}": data for name, data in attachments}
     fresh = [path for path, data in files.items() if _is_fresh(root, path, data)]
     try:
         for path in fresh:
@@ -97,6 +97,13 @@ def submit(
     if receipt.refusal is not None:
         _take_back(root, fresh)
     return receipt
+
+
+def _bare(name: str) -> str:
+    """A name that stays in `files/`: it is written before the rules see it."""
+    if name in ("", ".", "..") or "/" in name or not name.isprintable():
+        raise refuse("bad-attachment", f"{name[:80]!r} is not a bare file name", "name it without directories: report.txt")
+    return name
 
 
 def _is_fresh(root: "DeskRoot", path: str, data: bytes) -> bool:

@@ -13,7 +13,19 @@ from gitmaild.model.settings import Settings
 
 _PREFIX = "GITMAILD_"
 # Settings that are known by other names elsewhere.
-_ALIASES = {"CONTACT_ENFORCEMENT_ENABLED": "contact_enforcement"}
+_ALIASES = {
+    "CONTACT_ENFORCEMENT_ENABLED": "contact_enforcement",
+    "HTTP_PORT": "http_port",
+    "HTTP_BEARER_TOKEN": "http_bearer_token",
+    "HTTP_ALLOW_LOCALHOST_UNAUTHENTICATED": "http_allow_localhost_unauthenticated",
+    "LLM_ENABLED": "llm_enabled",
+}
+# Those that are known elsewhere and mean nothing in the file: it is too late for them there, or nothing needs them.
+_ELSEWHERE = {
+    "STORAGE_ROOT": "is where this file lies; set it as an environment variable",
+    "WORKTREES_ENABLED": "is not needed: all worktrees of a repository are one project",
+    "AGENT_MAIL_GUARD_MODE": "is read by git hooks, from the environment alone",
+}
 # Variables that are ours and are not settings.
 _OTHERS = frozenset({"HOME", "PROJECT", "AGENT", "GUARD_MODE", "LOG"})
 
@@ -27,7 +39,8 @@ class BadConfig(MailError):
 def load(path: Path, environment: Mapping[str, str]) -> tuple[Settings, list[str]]:
     """(settings, warnings). The environment wins over the file. Raises `BadConfig` with every key that is wrong."""
     given = {_ALIASES.get(key, key): value for key, value in (_file(path) if path.exists() else {}).items()}
-    warnings = [f"{path.name}: unknown setting {key!r} is ignored" for key in given if key not in _KEYS]
+    warnings = [_ignored(path, key, value) for key, value in given.items() if key not in _KEYS]
+    warnings = [warning for warning in warnings if warning]
     given |= {key: environment[name] for name, key in _ALIASES.items() if name in environment}
     for name in environment:
         key = name.removeprefix(_PREFIX).lower()
@@ -46,6 +59,17 @@ def load(path: Path, environment: Mapping[str, str]) -> tuple[Settings, list[str
     if problems:
         raise BadConfig("; ".join(sorted(problems)))
     return replace(Settings(), **values), warnings
+
+
+def _ignored(path: Path, key: str, value: Any) -> str:
+    """What to say of a key that changes nothing; '' where it says what is so anyway."""
+    if key not in _ELSEWHERE:
+        return f"{path.name}: unknown setting {key!r} is ignored"
+    if key == "STORAGE_ROOT":
+        is_so = Path(str(value)).expanduser().absolute() == path.parent.absolute()
+    else:
+        is_so = key == "WORKTREES_ENABLED" or value == "block"
+    return "" if is_so else f"{path.name}: {key} {_ELSEWHERE[key]}"
 
 
 # Settings that are one of a few words.
@@ -92,7 +116,7 @@ def _convert(key: str, value: Any) -> Any:
         raise ValueError(f"{value!r} is not {' or '.join(_WORDS[key])}")
     if kind is str:
         return str(value)
-    return _words(value) if kind is tuple else _number(kind, value)
+    return _words(value) if kind is tuple else _number(key, value)
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -103,7 +127,8 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _number(kind: type, value: Any) -> Any:
+def _number(key: str, value: Any) -> Any:
+    kind = _KEYS[key]
     try:
         converted = kind(value)
         usable = math.isfinite(converted) and not isinstance(value, bool)
@@ -115,4 +140,6 @@ def _number(kind: type, value: Any) -> Any:
         raise ValueError(f"{value!r} is not a whole number")
     if converted <= 0:
         raise ValueError(f"{value!r} is not above zero")
+    if key == "http_port" and converted > 65535:
+        raise ValueError(f"{value!r} is not a port")
     return converted

@@ -90,7 +90,7 @@ class Home:
 
     def change_registry(self, change: Callable[[bytes], bytes]) -> None:
         """Rewrite roots.yaml, one writer at a time."""
-        with _flock(self.state / "roots.lock"):
+        with flock(self.state / "roots.lock"):
             before = self.registry()
             after = change(before)
             if after != before:
@@ -228,7 +228,7 @@ class LeaseViews:
 
 
 @contextlib.contextmanager
-def _flock(path: Path) -> Iterator[None]:
+def flock(path: Path) -> Iterator[None]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
 """Limits and habits of one home. Sizes are bytes, times are seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,22 @@ class Settings:
     # What puts a conversation in short, if anything: a program and its arguments. It reads standard input.
     summarizer: tuple[str, ...] = ()
     summarizer_seconds: float = 120.0
+    llm_enabled: bool = True
+    # The HTTP door. Without a token of its own, the one in state/token. `http_hosts`: more names that it may be called by.
+    http_host: str = "127.0.0.1"
+    http_port: int = 8765
+    http_bearer_token: str = field(default="", repr=False)
+    http_allow_localhost_unauthenticated: bool = False
+    http_hosts: tuple[str, ...] = ()
+    http_body_limit: int = 4 * 1024 * 1024
+    http_header_limit: int = 16 * 1024
+    http_header_seconds: float = 10.0
+    http_body_seconds: float = 30.0
+    http_connections: int = 256
+    http_threads: int = 16
+    http_failures: int = 10  # wrong tokens a minute from one address
+    tls_cert: str = ""
+    tls_key: str = ""
     # How much of the past a mirror shows.
     mirror_newest: int = 500
     mirror_threads: int = 500

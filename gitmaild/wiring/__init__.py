@@ -6,7 +6,7 @@ The daemon itself is in `wiring.office`, which is imported by who runs one.
 
 from gitmaild.edges.home import Home
 from gitmaild.wiring.guarding import forget_prefix, guard_hooks, guard_project
-from gitmaild.wiring.health import look, troubles
+from gitmaild.wiring.health import look, readiness, troubles
 from gitmaild.wiring.once import serve_once
 from gitmaild.wiring.places import (
     REBUILD,
@@ -42,6 +42,7 @@ __all__ = [
     "open_reader",
     "open_records",
     "open_root",
+    "readiness",
     "registry",
     "request",
     "search",

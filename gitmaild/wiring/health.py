@@ -1,5 +1,6 @@
 """How a home is, for `status`."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from gitmaild.model.errors import MailError, Refused
 from gitmaild.model.registry import Registry
 from gitmaild.wiring.places import registry, settings
 from gitmaild.wiring.questions import search_index
+
+# The loop goes round every few seconds; a pass over a full outbox may take some.
+_STILL = 60.0
+_BACKLOG = 1000
 
 
 def look(home: Home, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -54,6 +59,33 @@ def troubles(home: Home) -> list[str]:
     if not Lock(home.lock).is_held():
         return ["The daemon is not running: mail waits in the outboxes until gitmaild serve is started."]
     return [str(alarm.get("text", alarm)) for alarm in home.load("status.json").get("alarms", [])]
+
+
+def readiness(home: Home, still_for: float) -> dict[str, str]:
+    """What a daemon that serves needs, each `ok`, or in a word what is wrong: asked of the things themselves. Cheap.
+
+    `still_for`: the seconds since the daemon's loop last began a round.
+    """
+    from gitmaild.edges.repo import Repo  # noqa: PLC0415
+
+    lock, report = Lock(home.lock), home.load("status.json")
+    ours = lock.holder().startswith(f"pid {os.getpid()},") and lock.is_held()
+    found = {
+        "lock": "ok" if ours else "not held",
+        "loop": "ok" if still_for < _STILL else f"stands still for {still_for:.0f} s",
+    }
+    try:
+        repo = Repo(home.mailbox)
+        repo.tree(repo.tip())
+        known = registry(home)
+        roots = [home.post / slug for slug in known.projects]
+        roots += [Path(place) / ".gitmaild" for project in known.projects.values() for place in project.worktrees]
+        waiting = sum(sum(_waiting(root).values()) for root in roots if root.is_dir())
+        found |= {"repository": "ok", "backlog": "ok" if waiting <= _BACKLOG else f"{waiting} files wait"}
+    except (MailError, Refused, OSError) as error:
+        found |= {"repository": getattr(error, "code", "unreadable"), "backlog": "not known"}
+    search = report.get("search") or {}
+    return found | {"index": str(search.get("note") or "ok")}
 
 
 def _look_at_index(home: Home, engine: str) -> dict[str, Any]:

@@ -96,6 +96,6 @@ def summarizer(home: Home, environment: Mapping[str, str]) -> "Summarizer | None
     from gitmaild.edges.summarizer import Summarizer  # noqa: PLC0415
 
     limits = settings(home, environment)
-    if not limits.summarizer or environment.get("LLM_ENABLED", "yes").lower() in ("false", "no", "0"):
+    if not limits.summarizer or not limits.llm_enabled:
         return None
     return Summarizer(limits.summarizer, limits.summarizer_seconds, home.state / "summaries", environment)

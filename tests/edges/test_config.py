@@ -2,7 +2,7 @@
 
 import contextlib
 import shlex
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -181,3 +181,45 @@ def test_a_program_is_a_list_or_words(tmp_path: Path) -> None:
         (tmp_path / "config.yaml").write_text(f"summarizer: {text}\n")
         with pytest.raises(BadConfig, match="summarizer"):
             load(tmp_path / "config.yaml", {})
+
+
+# --- the settings of Agent Mail
+
+AGENT_MAIL = """# Environment variables for Agent Mail
+STORAGE_ROOT: ~/.mcp_agent_mail_git_mailbox_repo
+HTTP_PORT: 8765
+HTTP_BEARER_TOKEN: your-secret-token-here
+HTTP_ALLOW_LOCALHOST_UNAUTHENTICATED: false  # Set true for dev only
+LLM_ENABLED: true                             # AI for thread summaries
+CONTACT_ENFORCEMENT_ENABLED: true             # Enforce contact policies
+WORKTREES_ENABLED: 0                          # Git worktree support
+AGENT_MAIL_GUARD_MODE: block                  # block or warn
+"""
+
+
+def test_the_settings_block_of_agent_mail_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Row 108. What cannot have its meaning here, because it says where this file is, is said so."""
+    (tmp_path / "config.yaml").write_text(AGENT_MAIL)
+    loaded, warnings = load(tmp_path / "config.yaml", {})
+    assert loaded == replace(Settings(), http_bearer_token="your-secret-token-here")
+    assert warnings == ["config.yaml: STORAGE_ROOT is where this file lies; set it as an environment variable"]
+
+
+def test_each_of_those_settings_has_its_effect(tmp_path: Path) -> None:
+    text = AGENT_MAIL.replace("8765", "9000").replace("false", "yes").replace("true", "no").replace("block", "warn", 1)
+    (tmp_path / "config.yaml").write_text(text.replace("~/.mcp_agent_mail_git_mailbox_repo", str(tmp_path)))
+    loaded, warnings = load(tmp_path / "config.yaml", {"HTTP_BEARER_TOKEN": "another"})
+    assert (loaded.http_port, loaded.http_allow_localhost_unauthenticated, loaded.llm_enabled) == (9000, True, False)
+    assert (loaded.contact_enforcement, loaded.http_bearer_token) == (False, "another")
+    assert warnings == ["config.yaml: AGENT_MAIL_GUARD_MODE is read by git hooks, from the environment alone"]
+
+
+def test_a_port_is_one(tmp_path: Path) -> None:
+    for value in ("0", "65536", "tcp://10.0.0.1:80", "yes"):
+        with pytest.raises(BadConfig, match="http_port"):
+            load(tmp_path / "config.yaml", {"HTTP_PORT": value})
+
+
+def test_a_bearer_token_is_never_shown(tmp_path: Path) -> None:
+    loaded, _ = load(tmp_path / "config.yaml", {"HTTP_BEARER_TOKEN": "your-secret-token-here"})
+    assert "your-secret" not in repr(loaded)

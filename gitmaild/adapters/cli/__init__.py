@@ -22,6 +22,8 @@ _COMMANDS = {
     "verify": ("audit", "Was the mailbox rewritten, or edited by hand?", "Office"),
     "rebuild": ("office", "Make desks and indexes anew from the mailbox.", "Office"),
     "service": ("service", "Let systemd or launchd run the daemon.", "Office"),
+    "token": ("token", "Tokens for the HTTP door.", "Office"),
+    "web": ("web", "A link to the page for people, for one browser.", "Office"),
     "guard": ("guard", "Let git refuse commits to what others have reserved.", "Office"),
     "register": ("people", "Join, or say anew what you work on.", "People"),
     "agents": ("people", "Who is here.", "People"),

@@ -18,6 +18,8 @@ from gitmaild.adapters.cli.output import fail, say, say_json
 from gitmaild.adapters.client.answers import logged
 
 if TYPE_CHECKING:
+    from gitmaild.adapters.http.server import Door
+    from gitmaild.app.bell import Bell
     from gitmaild.wiring.office import Office
 
 desk_of = click.make_pass_decorator(Desk)
@@ -70,35 +72,110 @@ def _next_steps(slug: str, root: Path, home: Path) -> str:
 
 @click.command()
 @click.option("--once", is_flag=True, help="One pass: take what is ready, then end.")
+@click.option("--http", "address", metavar="HOST:PORT", help="Where to serve HTTP (default: 127.0.0.1:8765).")
+@click.option("--no-http", is_flag=True, help="Files alone.")
+@click.option("--tls-cert", metavar="FILE", type=click.Path(), help="Serve HTTPS with this certificate (chain, PEM).")
+@click.option("--tls-key", metavar="FILE", type=click.Path(), help="The certificate's key.")
+@click.option("--insecure", is_flag=True, help="Let others reach the door without TLS.")
 @click.option("--verbose", "-v", is_flag=True, help="Log more.")
 @desk_of
-def serve(desk: Desk, *, once: bool, verbose: bool) -> None:
+def serve(desk: Desk, /, *, once: bool, verbose: bool, no_http: bool, **door: Any) -> None:
     """Run the daemon in the foreground, until SIGTERM or Ctrl-C. One daemon serves a home.
+
+    HTTP is served besides, on the loopback unless told otherwise. Where the usual port is taken, mail goes on without it;
+    where --http asks for a port that is taken, nothing is served (status 69).
 
     \b
     Examples:
       gitmaild serve
+      gitmaild serve --http 127.0.0.1:9000
+      gitmaild serve --http 0.0.0.0:8765 --tls-cert cert.pem --tls-key key.pem
+      gitmaild serve --no-http
       gitmaild serve --once
     """
+    from gitmaild.app.bell import Bell  # noqa: PLC0415
     from gitmaild.wiring.office import NoHints, open_office  # noqa: PLC0415 - what status and init can do without
 
     level = logging.DEBUG if verbose else logging.WARNING if once else logging.INFO
     logging.basicConfig(level=level, format="%(levelname).1s %(name)s %(message)s")
-    logging.getLogger("watchdog").setLevel(logging.WARNING)
-    office = open_office(desk.home, desk.environment, watcher=NoHints() if once else None)
+    for talkative in ("watchdog", "uvicorn", "asyncio"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    bell = Bell()
+    office = open_office(desk.home, desk.environment, watcher=NoHints() if once else None, bell=bell)
     try:
         if once:
             answered = _drain(office)
             desk.answer({"answered": answered}, f"answered {answered}")
             return
-        signal.signal(signal.SIGTERM, lambda *_: office.daemon.stop())
-        signal.signal(signal.SIGINT, lambda *_: office.daemon.stop())
-        roots = len(office.daemon.intake.roots)
-        say(f"gitmaild is serving {desk.home.path}: {roots} desk roots (pid {os.getpid()})")
-        sys.stdout.flush()
-        office.daemon.run()
+        opened = None if no_http else _door(desk, office, bell, **door)
+        _run(desk, office, opened)
     finally:
         office.close()
+
+
+def _run(desk: Desk, office: "Office", door: "Door | None") -> None:
+    """Until a signal: then the door is closed first, so that what came in by it is still answered."""
+
+    def end(*_: object) -> None:
+        if door and door.is_open:
+            door.stop(office.daemon.stop)
+        else:
+            office.daemon.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if door:
+        door.start()
+        say(f"Server starting on {door.url}")
+    roots = len(office.daemon.intake.roots)
+    say(f"gitmaild is serving {desk.home.path}: {roots} desk roots (pid {os.getpid()})")
+    sys.stdout.flush()
+    office.daemon.run()
+    if door and door.is_open:  # the daemon was stopped by something else
+        door.stop()
+        door.join(5.0)
+
+
+def _door(
+    desk: Desk,
+    office: "Office",
+    bell: "Bell",
+    *,
+    address: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    insecure: bool,
+) -> "Door | None":
+    """The HTTP door, not yet open; None where the usual port is taken."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from gitmaild.adapters.client.lobby import Lobby  # noqa: PLC0415
+    from gitmaild.adapters.http.server import open_door  # noqa: PLC0415 - what a daemon without the door can do without
+    from gitmaild.wiring.access import PortTaken, door_settings  # noqa: PLC0415
+
+    settings = door_settings(desk.home, desk.environment)
+    if address is not None:
+        host, port = _address(address, settings.http_port)
+        settings = replace(settings, http_host=host, http_port=port)
+    settings = replace(settings, tls_cert=tls_cert or settings.tls_cert, tls_key=tls_key or settings.tls_key)
+    lobby = Lobby(desk.home, environment=desk.environment, bell=bell)
+    try:
+        return open_door(lobby, settings, is_insecure=insecure, still_for=office.daemon.still_for)
+    except PortTaken as error:
+        if address is not None:
+            raise
+        logging.getLogger("gitmaild").warning("%s: mail is delivered without HTTP; --http HOST:PORT chooses another", error)
+        return None
+
+
+def _address(text: str, usual: int) -> tuple[str, int]:
+    """`HOST:PORT`, `PORT`, `HOST` or `[::1]:PORT`."""
+    host, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else ("", "", text)
+    if not host and not port.isdecimal():
+        host, port = text, str(usual)
+    if not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--http")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _drain(office: "Office") -> int:
