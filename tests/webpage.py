@@ -19,7 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitmaild.adapters.client.lobby import Lobby
@@ -79,7 +79,7 @@ def application(lobby: Lobby, *, scope: str = "overseer") -> ASGIApp:
         return StreamingResponse(told(), media_type="text/event-stream")
 
     stopped = threading.Event()
-    app = Starlette(routes=[Route("/events", events), Mount("/mail", routes=routes(lobby))])
+    app = Starlette(routes=[Route("/events", events), *routes(lobby)])
     app.state.stopped = stopped
     return Front(app, scope)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def routes(lobby: "Lobby") -> "list[BaseRoute]":
-    """What is to be mounted at `/mail`. See `site` for what it expects of the application."""
+    """`/mail` and all below it. See `site` for what they expect of the application that has them."""
     from gitmaild.adapters.web.site import site_routes  # noqa: PLC0415 - the command line imports this package
 
     return site_routes(lobby)

@@ -1,6 +1,6 @@
 """Which address is which page, who may see it, and what a refusal looks like.
 
-The application that mounts these routes at `/mail` says who calls: `request.state.caller`, with a `scope`. Without the scope
+The application that has these routes says who calls: `request.state.caller`, with a `scope`. Without the scope
 `overseer` nothing is shown. Where the caller has a `csrf` (or the state), every form carries it; the application checks it.
 """
 
@@ -52,12 +52,13 @@ def site_routes(lobby: "Lobby") -> list[BaseRoute]:
         return _answer(lobby, request, pages.PAGES[word], project="")
 
     return [
-        Mount("/_", StaticFiles(directory=HERE / "static"), name="web-static"),
-        Route("/", shown(pages.everything)),
-        Route("/{project}", either),
-        *(Route(f"/{{project}}/{name}", shown(page)) for name, page in pages.PAGES.items()),
-        *(Route(f"/{{project}}/{path}", shown(page)) for path, page in pages.DEEPER.items()),
-        *(Route(f"/{{project}}/{name}", done(form), methods=["POST"]) for name, form in forms.ACTIONS.items()),
+        Mount("/mail/_", StaticFiles(directory=HERE / "static"), name="web-static"),
+        Route("/mail", shown(pages.everything)),
+        Route("/mail/", shown(pages.everything)),
+        Route("/mail/{project}", either),
+        *(Route(f"/mail/{{project}}/{name}", shown(page)) for name, page in pages.PAGES.items()),
+        *(Route(f"/mail/{{project}}/{path}", shown(page)) for path, page in pages.DEEPER.items()),
+        *(Route(f"/mail/{{project}}/{name}", done(form), methods=["POST"]) for name, form in forms.ACTIONS.items()),
     ]
 
 
