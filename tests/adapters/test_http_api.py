@@ -1,11 +1,15 @@
 """The JSON API: each command and query of the vocabulary, its answers and its refusals."""
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from gitmaild.adapters.client.commands import COMMANDS
 from gitmaild.adapters.client.mailbox import Mailbox
@@ -27,6 +31,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = Served(tmp_path_factory.mktemp("shared"))
     yield served
     served.close()
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _green(served: Served) -> Any:
+    """One client for many examples."""
+    if not hasattr(served, "green"):
+        served.green = served.agent("GreenCastle")  # type: ignore[attr-defined]
+    return served.green  # type: ignore[attr-defined]
 
 
 def send(client: Any, **given: Any) -> Any:
@@ -54,7 +68,7 @@ def test_an_answer_is_what_the_client_gives(served: Served) -> None:
     send(green, thread_id="br-1")
     mailbox = Mailbox("shop", "RedCat", lobby=served.lobby)
     red = served.agent("RedCat")
-    for name, given in {
+    for name, asked in {
         "inbox": {},
         "agents": {},
         "thread": {"thread_id": "br-1"},
@@ -62,7 +76,7 @@ def test_an_answer_is_what_the_client_gives(served: Served) -> None:
         "events": {},
         "leases": {},
     }.items():
-        assert red.get(f"/api/shop/{name}", params=given).json() == mailbox.call(name, given), name
+        assert red.get(f"/api/shop/{name}", params=asked).json() == mailbox.call(name, asked), name
 
 
 def test_a_reserve_that_meets_a_conflict_is_an_answer(served: Served) -> None:
@@ -224,6 +238,35 @@ def test_too_many_at_once_are_sent_away(tmp_path: Path) -> None:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     finally:
         served.close()
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=6,
+)
+_ASKED = st.sampled_from([(name, p.name) for name, command in COMMANDS.items() for p in command.parameters])
+
+
+@hypothesis_settings(max_examples=50, deadline=None, derandomize=True)
+@given(asked=_ASKED, value=_ANYTHING)
+def test_whatever_a_command_is_given_it_answers_or_refuses(shared: Served, asked: tuple[str, str], value: object) -> None:
+    command, parameter = asked
+    given = {"to": ["RedCat"], "subject": "x", "ids": ["msg_20260101_00000000"], "paths": ["a/b.py"], "slots": ["s"]}
+    known = {each.name for each in COMMANDS[command].parameters}
+    body = {key: value for key, value in given.items() if key in known} | {parameter: value}
+    answer = _green(shared).post(f"/api/shop/{command}", content=json.dumps(body), headers=_JSON)
+    assert answer.status_code in (200, 404, 422), answer.text
+
+
+@hypothesis_settings(max_examples=50, deadline=None, derandomize=True)
+@given(
+    asked=st.sampled_from([(n, p.name) for n, q in QUERIES.items() for p in q.parameters if n != "wait"]), value=st.text()
+)
+def test_whatever_a_query_is_given_it_answers_or_refuses(shared: Served, asked: tuple[str, str], value: str) -> None:
+    query, parameter = asked
+    given = {each.name: "x" for each in QUERIES[query].parameters if each.required} | {parameter: value}
+    assert _green(shared).get(f"/api/shop/{query}", params=given).status_code in (200, 404, 422)
 
 
 # --- how it is described

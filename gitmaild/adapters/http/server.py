@@ -1,6 +1,7 @@
 """The door itself: a socket, and a thread of the daemon's process that serves it."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import socket
@@ -76,10 +77,13 @@ class Prompt(H11Protocol):
 
 
 class Door:
-    """Open from `start` to `stop`. `url` is where."""
+    """Open from `start` to `stop`. `url` is where. `closed` is called once it is shut."""
 
-    def __init__(self, app: Starlette, listening: socket.socket, settings: Settings, place: Place) -> None:
+    def __init__(
+        self, app: Starlette, listening: socket.socket, settings: Settings, place: Place, *, closed: Callable[[], None]
+    ) -> None:
         self._app, self._socket, self.url, self.port = app, listening, place.url, place.port
+        self._closed = closed
         config = uvicorn.Config(
             app,
             http=functools.partial(Prompt, head_seconds=settings.http_header_seconds),  # type: ignore[arg-type]
@@ -134,6 +138,7 @@ class Door:
             log.exception("http-door-closed")
         finally:
             self._socket.close()
+            self._closed()
             if self._then:
                 self._then()
 
@@ -156,8 +161,14 @@ def open_door(lobby: Lobby, settings: Settings, *, is_insecure: bool, still_for:
     listening = listen(settings.http_host, settings.http_port)
     place = Place(settings.http_host, listening.getsockname()[1], bool(settings.tls_cert))
     access = Access(tokens, settings, monotonic=time.monotonic, wall=wiring.wall_clock)
+    app = build(lobby, access, settings, place, still_for)
     say_where(lobby.home, place.url)
-    return Door(build(lobby, access, settings, place, still_for), listening, settings, place)
+    return Door(app, listening, settings, place, closed=lambda: _say_nowhere(lobby))
+
+
+def _say_nowhere(lobby: Lobby) -> None:
+    with contextlib.suppress(OSError):
+        say_where(lobby.home, "")
 
 
 def _place(path: str) -> Path | None:
