@@ -6,10 +6,12 @@ from html import escape
 import nh3
 from markdown_it import MarkdownIt
 
-# Longer texts are shown as they are written: a page must come at once, whatever somebody sent.
-_LONGEST = 128 * 1024
-# Most mail is shorter than this, and is shown again and again.
-_KEPT = 16 * 1024
+# What is longer, or has more brackets than anybody writes, is shown as it is written: the parser's time grows with the
+# square of open brackets, and a page must come at once, whatever somebody sent.
+_LONGEST = 64 * 1024
+_BRACKETS = 2_000
+# Mail is shown again and again, and never changes.
+_KEPT = 256
 
 _TAGS = {
     *("p", "br", "hr", "blockquote", "pre", "code", "em", "strong", "s", "a", "ul", "ol", "li"),
@@ -21,11 +23,12 @@ _parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["t
 
 def markdown(text: str) -> str:
     """Safe HTML of a message's text."""
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or text.count("[") > _BRACKETS:
         return f'<pre class="plain">{escape(text)}</pre>'
-    return _kept(text) if len(text) <= _KEPT else _rendered(text)
+    return _rendered(text)
 
 
+@lru_cache(maxsize=_KEPT)
 def _rendered(text: str) -> str:
     return nh3.clean(
         _parser.render(text),
@@ -35,6 +38,3 @@ def _rendered(text: str) -> str:
         url_relative="deny",
         link_rel="noopener noreferrer nofollow",
     )
-
-
-_kept = lru_cache(maxsize=512)(_rendered)
