@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -53,6 +53,8 @@ def site_routes(lobby: "Lobby") -> list[BaseRoute]:
 
     return [
         Mount("/mail/_", StaticFiles(directory=HERE / "static"), name="web-static"),
+        # Asked for by a browser on pages that are not ours, such as the one after logging in.
+        Route("/favicon.ico", _icon),
         Route("/mail", shown(pages.everything)),
         Route("/mail/", shown(pages.everything)),
         Route("/mail/{project}", either),
@@ -60,6 +62,10 @@ def site_routes(lobby: "Lobby") -> list[BaseRoute]:
         *(Route(f"/mail/{{project}}/{path}", shown(page)) for path, page in pages.DEEPER.items()),
         *(Route(f"/mail/{{project}}/{name}", done(form), methods=["POST"]) for name, form in forms.ACTIONS.items()),
     ]
+
+
+def _icon(request: Request) -> Response:
+    return FileResponse(HERE / "static" / "icon.svg", media_type="image/svg+xml")
 
 
 def _answer(lobby: "Lobby", request: Request, page: Page, **more: Any) -> Response:
