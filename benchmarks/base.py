@@ -93,7 +93,7 @@ class Place:
         """Start the daemon; seconds until it says that it serves."""
         began = time.perf_counter()
         self.daemon = subprocess.Popen(
-            [sys.executable, "-m", "gitmaild", "--home", str(self.home.path), "serve"],
+            [sys.executable, "-m", "gitmaild", "--home", str(self.home.path), "serve", "--no-http"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -29,7 +29,7 @@ def start(place: Place, engine: str) -> None:
     os.environ["GITMAILD_SEARCH_ENGINE"] = engine or "whoosh"
     how = ["-m", "gitmaild"] if engine else ["-c", _WITHOUT]
     place.daemon = subprocess.Popen(
-        [sys.executable, *how, "--home", str(place.home.path), "serve"],
+        [sys.executable, *how, "--home", str(place.home.path), "serve", "--no-http"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -58,7 +58,7 @@ class Stage:
 
     def start_daemon(self) -> None:
         self.daemon = subprocess.Popen(
-            [sys.executable, "-m", "gitmaild", "serve"],
+            [sys.executable, "-m", "gitmaild", "serve", "--no-http"],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

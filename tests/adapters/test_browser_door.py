@@ -32,6 +32,7 @@ def shop(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     daemon = subprocess.Popen([sys.executable, "-m", "gitmaild", "serve"], cwd=here, stdout=subprocess.PIPE, text=True)
     try:
         assert daemon.stdout is not None
+        assert "is serving" in daemon.stdout.readline()
         assert "Server starting" in daemon.stdout.readline()
         yield here
     finally:

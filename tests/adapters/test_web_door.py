@@ -9,8 +9,8 @@ import pytest
 
 from gitmaild import wiring
 from gitmaild.wiring.access import login_link
+from tests.adapters.behind_http import URL, Served
 from tests.adapters.runner import Terminal
-from tests.adapters.served import URL, Served
 
 
 @pytest.fixture

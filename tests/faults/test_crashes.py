@@ -159,7 +159,7 @@ def serving(post: Post, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.
     for number in range(60):
         post.drop("GreenCastle", name=f"m{number}.md", to="RedCat", subject=f"n{number}")
     post.crash()
-    command = [sys.executable, "-m", "gitmaild", "--home", str(post.home.path), "serve"]
+    command = [sys.executable, "-m", "gitmaild", "--home", str(post.home.path), "serve", "--no-http"]
     monkeypatch.setenv("GITMAILD_BATCH_FILES", "4")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         yield process

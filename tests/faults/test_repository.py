@@ -266,7 +266,7 @@ def test_f61_a_second_daemon_names_the_first_and_touches_nothing(office: Post) -
 @pytest.mark.slow
 def test_f61_a_second_process_exits_75_and_a_killed_first_one_frees_the_lock(office: Post) -> None:
     office.stop()
-    serve = [sys.executable, "-m", "gitmaild", "--home", str(office.home.path), "serve"]
+    serve = [sys.executable, "-m", "gitmaild", "--home", str(office.home.path), "serve", "--no-http"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
         assert first.stdout is not None and "is serving" in first.stdout.readline()
         second = subprocess.run([*serve, "--once"], capture_output=True, text=True, check=False)
