@@ -150,7 +150,12 @@ class Yard:
         with (log or self.top / "daemon.log").open("ab") as out:
             began = out.tell()
             child = subprocess.Popen(
-                self.command("serve", "--no-http"), env=self.environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                self.command("serve", "--no-http"),
+                env=self.environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
             )
             path = Path(out.name)
         until = time.monotonic() + 30
