@@ -42,8 +42,10 @@ def write_for_ever(engine: str, directory: Path) -> None:
 def test_thirty_kills_lose_nothing_and_damage_nothing(engine: str, tmp_path: Path) -> None:
     directory = tmp_path / "index" / engine
     chance = random.Random(5)
-    reached = 0
-    for kill in range(KILLS):
+    reached = kill = 0
+    # On a slow machine a child may be killed before it has written anything: then more are killed.
+    while kill < KILLS or reached <= KILLS:
+        kill += 1
         child = subprocess.Popen([sys.executable, __file__, engine, str(directory)], stdout=subprocess.PIPE)
         assert child.stdout and child.stdout.readline() == b"open\n"
         time.sleep(chance.random() * 0.25)
@@ -59,7 +61,6 @@ def test_thirty_kills_lose_nothing_and_damage_nothing(engine: str, tmp_path: Pat
         assert found == list(range(checkpoint * BATCH - 1, -1, -1)), kill
         reached = checkpoint
         index.close()
-    assert reached > KILLS
 
 
 if __name__ == "__main__":
